@@ -1,0 +1,1 @@
+"""A secure information-exchange message broker: signed, classified messages, checked, routed and proven."""

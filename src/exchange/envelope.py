@@ -1,0 +1,174 @@
+"""From verified bytes to a message, and from a message to bytes.
+
+The order of the checks is the order in which a refusal helps its sender most: what it is, how it is labelled, whether
+it fits its schema, whether it is meant for this exchange, from whom, and when. Nothing here knows who may read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NewType
+
+from ulid import ULID
+
+from exchange import instant, jose, strictjson
+from exchange import label as labels
+from exchange.jose import Kind, SigningKey, VerifiedBytes
+from exchange.label import Classification, Handling, Label, Tier
+from exchange.participant import ParticipantId
+from exchange.refusal import Fault, Reason, Refusal
+from exchange.schema import Schemas
+
+ItemId = NewType("ItemId", str)  # "<sender>:<ULID>"
+
+TYPES = ("message", "information-request", "information-answer")
+LIMIT = 256 * 1024  # bytes of a whole JWS, unless the settings say otherwise
+OLDEST = timedelta(days=7)
+AHEAD = timedelta(seconds=10)
+
+_MAY_BE_LATE = timedelta(seconds=10)  # between the time in the id and sent_at
+_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ToParticipant:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToCountry:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToTier:
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class ToAll:
+    pass
+
+
+Recipient = ToParticipant | ToCountry | ToTier | ToAll
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message that its owner signed and that fits its type's schema. Whether it may be sent is the next question."""
+
+    item: ItemId
+    sender: ParticipantId
+    ulid: str
+    type: str
+    user: str
+    recipients: tuple[Recipient, ...]
+    thread: str  # the item's own ULID where it starts a thread
+    in_reply_to: ItemId | None
+    subject: str
+    label: Label
+    sent_at: datetime
+    document: Mapping[str, Any]
+    verified: VerifiedBytes
+
+    @property
+    def minors_state_their_age(self) -> bool:
+        """R31: in an item marked MINOR every person has a birth date or an age."""
+        return all("birth_date" in person or "age" in person for person in self._persons())
+
+    @property
+    def special_data_is_justified(self) -> bool:
+        """R32: an item marked SENS, and every entity with special data, states why it is necessary."""
+        special = [e for e in self.document.get("entities", ()) if e.get("special_data")]
+        stated = all(e.get("necessity", "").strip() for e in special)
+        return stated and bool(special or Handling.SENS not in self.label.handling)
+
+    def _persons(self) -> list[Mapping[str, Any]]:
+        return [e for e in self.document.get("entities", ()) if e["kind"] == "person"]
+
+
+def parse(verified: VerifiedBytes, *, sender: ParticipantId, origin: str, now: datetime, schemas: Schemas) -> Message:
+    """verified: bytes under a message key of `sender`. now: the gateway's time.
+
+    Raises Refusal with JSON_MALFORMED, UNKNOWN_TYPE, SCHEMA_VIOLATION, LABEL_INCOMPLETE, LABEL_FOREIGN,
+    LABEL_INCONSISTENT, PERSON_STATUS_MISSING, WRONG_EXCHANGE, NOT_THE_SENDER, SEALING_REQUIRED, PURPOSE_MISSING or
+    OUT_OF_TIME. The time is looked at last: a message that is right but late may be the retry of one accepted before.
+    """
+    message = read(strictjson.parse_object(verified.payload, limit=LIMIT, depth=_DEPTH), verified, schemas)
+
+    if message.document["aud"] != origin:
+        raise Refusal(Reason.WRONG_EXCHANGE)
+    if not message.sender == sender == message.label.originator:
+        raise Refusal(Reason.NOT_THE_SENDER)
+    if message.label.classification >= Classification.CON:
+        raise Refusal(Reason.SEALING_REQUIRED)
+    if message.label.classification == Classification.RES and not message.label.purpose:
+        raise Refusal(Reason.PURPOSE_MISSING, faults=(Fault("/label/purpose", "names at least one purpose"),))
+    _check_times(message, now)
+    return message
+
+
+def read(document: Mapping[str, Any], verified: VerifiedBytes, schemas: Schemas) -> Message:
+    """The message in a document of a known type that fits its schema, judged by nothing but itself.
+
+    For those who hold signed bytes already accepted: recipients and auditors. A gateway asks `parse`.
+    """
+    _check_form(document, schemas)
+    sender, ulid = document["sender"], document["id"]
+    reply = document.get("in_reply_to")
+    return Message(
+        item=ItemId(f"{sender}:{ulid}"),
+        sender=ParticipantId(sender),
+        ulid=ulid,
+        type=document["type"],
+        user=document["user"],
+        recipients=tuple(map(_recipient, document["recipients"])),
+        thread=document.get("thread", ulid),
+        in_reply_to=None if reply is None else ItemId(reply),
+        subject=document["subject"],
+        label=labels.parse(document["label"]),
+        sent_at=instant.parse(document["sent_at"]),
+        document=document,
+        verified=verified,
+    )
+
+
+def write(document: Mapping[str, Any], key: SigningKey) -> bytes:
+    """The sender's side: the envelope as a dict -> a compact JWS, ready to post."""
+    return jose.sign(strictjson.write(dict(document)), Kind.MESSAGE, key)
+
+
+def _check_form(document: Mapping[str, Any], schemas: Schemas) -> None:
+    kind = document.get("type")
+    if not isinstance(kind, str) or kind not in TYPES or document.get("schema_version") != 1:
+        raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type and version that this exchange speaks"),))
+    schemas.check(kind, document)
+    label = document["label"]
+    if "classification" not in label:
+        raise Refusal(Reason.LABEL_INCOMPLETE, faults=(Fault("/label/classification", "is stated"),))
+    if label["policy"] != labels.POLICY:
+        raise Refusal(Reason.LABEL_FOREIGN, faults=(Fault("/label/policy", "is one that is mapped here"),))
+    for n, entity in enumerate(document.get("entities", ())):
+        if entity["kind"] == "person" and "person_status" not in entity:
+            fault = Fault(f"/entities/{n}/person_status", "is stated for a person")
+            raise Refusal(Reason.PERSON_STATUS_MISSING, faults=(fault,))
+
+
+def _check_times(message: Message, now: datetime) -> None:
+    made = ULID.from_str(message.ulid).datetime
+    if abs(made - message.sent_at) > _MAY_BE_LATE:
+        raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is within 10 s of the time in the id"),))
+    if not now - OLDEST <= message.sent_at <= now + AHEAD:
+        raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is at most 7 days back and 10 s ahead"),))
+
+
+def _recipient(members: Mapping[str, Any]) -> Recipient:
+    match members:
+        case {"participant": id}:
+            return ToParticipant(id)
+        case {"country": code}:
+            return ToCountry(code)
+        case {"tier": tier}:
+            return ToTier(Tier(tier))
+        case _:
+            return ToAll()

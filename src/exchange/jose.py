@@ -1,0 +1,248 @@
+"""Compact JWS, ES256 only: the gate in front of python-jose, and the kinds of token that the exchange speaks.
+
+The one module that imports python-jose, and it uses two functions of it: `jws.verify` and `jws.sign`, with a key object
+and one algorithm. Alone that library accepts headers, encodings and keys that it must not, and crashes on others;
+so everything is checked before it is asked, and what it returns is compared afterwards. No type of it leaves here.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jose import jws
+from jose.backends.cryptography_backend import CryptographyECKey
+
+from exchange import strictjson
+from exchange.refusal import Reason, Refusal
+
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256's base point
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_HEADER_LIMIT = 1024
+
+
+class Kind(StrEnum):
+    """What a token is, stated in its `typ`. One verifier for each kind; a token of one kind is never another."""
+
+    MESSAGE = "exchange-message+jws"
+    ACKNOWLEDGEMENT = "exchange-acknowledgement+jws"
+    CHANGE = "exchange-change+jws"
+    APPROVAL = "exchange-approval+jws"
+    ASSERTION = "client-authentication+jwt"
+    ACCESS = "at+jwt"
+    PROOF = "dpop+jwt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyingKey:
+    """A P-256 public key, checked once. `kid` is its RFC 7638 thumbprint."""
+
+    kid: str
+    x: str
+    y: str
+    _backend: Any = field(repr=False, compare=False)
+
+    @property
+    def jwk(self) -> dict[str, str]:
+        """RFC 7517, the four members that a P-256 key needs."""
+        return {"kty": "EC", "crv": "P-256", "x": self.x, "y": self.y}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A P-256 private key; knows its public half."""
+
+    public: VerifyingKey
+    _backend: Any = field(repr=False, compare=False)
+    _private: ec.EllipticCurvePrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def generate(cls) -> "SigningKey":
+        return _signing_key(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "SigningKey":
+        """pem: PKCS 8, not encrypted. Raises Refusal(KEY_MALFORMED)."""
+        try:
+            private = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError):
+            raise Refusal(Reason.KEY_MALFORMED) from None
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
+            raise Refusal(Reason.KEY_MALFORMED)
+        return _signing_key(private)
+
+    def to_pem(self) -> bytes:
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedBytes:
+    """Bytes whose signature has been verified under `key`. Only `open_jws` makes one."""
+
+    kind: Kind
+    key: VerifyingKey
+    token: bytes
+    payload: bytes
+
+    @property
+    def signed(self) -> bytes:
+        """What the signature covers: header and payload. The signature itself is malleable and identifies nothing."""
+        return self.token[: self.token.rindex(b".")]
+
+
+def open_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limit: int) -> VerifiedBytes:
+    """token: a compact JWS of at most `limit` bytes, of this kind, signed by one of `keys` (kid -> key).
+
+    The header holds exactly alg, typ and kid. Nothing of the payload is parsed here.
+    Raises Refusal(JWS_MALFORMED | JWS_HEADER | UNKNOWN_KEY | BAD_SIGNATURE).
+    """
+    segments = _segments(token, limit)
+    header = _header(segments[0])
+    if header.keys() != {"alg", "typ", "kid"} or header["alg"] != "ES256" or header["typ"] != kind.value:
+        raise Refusal(Reason.JWS_HEADER)
+    kid = header["kid"]
+    if not isinstance(kid, str) or not _THUMBPRINT.fullmatch(kid):
+        raise Refusal(Reason.JWS_HEADER)
+    key = keys.get(kid)
+    if key is None:
+        raise Refusal(Reason.UNKNOWN_KEY)
+    return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
+
+
+def open_with_own_key(token: bytes, kind: Kind, *, limit: int) -> VerifiedBytes:
+    """The same for a token that carries its key in its header, {alg, typ, jwk}: a DPoP proof (RFC 9449, 4.2).
+
+    Verified under a key of its own, it proves nothing until that key is compared with one that was bound before.
+    """
+    segments = _segments(token, limit)
+    header = _header(segments[0])
+    if header.keys() != {"alg", "typ", "jwk"} or header["alg"] != "ES256" or header["typ"] != kind.value:
+        raise Refusal(Reason.JWS_HEADER)
+    key = public_key(header["jwk"])
+    return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
+
+
+def key_id_of(token: bytes, *, limit: int) -> str:
+    """The kid that a token claims, before anything is verified: good for finding the key to verify with, only."""
+    kid = _header(_segments(token, limit)[0]).get("kid")
+    if not isinstance(kid, str) or not _THUMBPRINT.fullmatch(kid):
+        raise Refusal(Reason.JWS_HEADER)
+    return kid
+
+
+def sign(payload: bytes, kind: Kind, key: SigningKey) -> bytes:
+    """-> a compact JWS of this kind, in the form that `open_jws` accepts."""
+    header = {"alg": "ES256", "kid": key.public.kid, "typ": kind.value}
+    return _sign(payload, header, key)
+
+
+def sign_with_own_key(payload: bytes, kind: Kind, key: SigningKey) -> bytes:
+    """-> the same with the public key in the header, for `open_with_own_key`."""
+    return _sign(payload, {"alg": "ES256", "jwk": key.public.jwk, "typ": kind.value}, key)
+
+
+def public_key(jwk: object) -> VerifyingKey:
+    """jwk: exactly kty, crv, x and y of a point on P-256, canonically encoded. Raises Refusal(KEY_MALFORMED)."""
+    if not isinstance(jwk, dict) or jwk.keys() != {"kty", "crv", "x", "y"}:
+        raise Refusal(Reason.KEY_MALFORMED)
+    x, y = jwk["x"], jwk["y"]
+    if jwk["kty"] != "EC" or jwk["crv"] != "P-256" or not _is_coordinate(x) or not _is_coordinate(y):
+        raise Refusal(Reason.KEY_MALFORMED)
+    try:
+        backend = CryptographyECKey(jwk, "ES256")
+    except Exception:  # The library raises many kinds for a point off the curve; each means the same.
+        raise Refusal(Reason.KEY_MALFORMED) from None
+    return VerifyingKey(kid=thumbprint(jwk), x=x, y=y, _backend=backend)
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """RFC 7638: SHA-256 over the required members in order, base64url."""
+    canonical = f'{{"crv":"{jwk["crv"]}","kty":"{jwk["kty"]}","x":"{jwk["x"]}","y":"{jwk["y"]}"}}'
+    return encode(hashlib.sha256(canonical.encode()).digest())
+
+
+def encode(raw: bytes) -> str:
+    """base64url without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(segment: bytes) -> bytes:
+    """base64url, strict and canonical: its alphabet only, no padding, no stray bits at the end.
+
+    Raises Refusal(JWS_MALFORMED).
+    """
+    if len(segment) % 4 == 1 or segment.translate(None, _ALPHABET):
+        raise Refusal(Reason.JWS_MALFORMED)
+    raw = binascii.a2b_base64(segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4))
+    tail = len(raw) % 3
+    if tail and base64.urlsafe_b64encode(raw[-tail:]).rstrip(b"=") != segment[-(tail + 1) :]:
+        raise Refusal(Reason.JWS_MALFORMED)
+    return raw
+
+
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+def _segments(token: bytes, limit: int) -> list[bytes]:
+    if len(token) > limit:
+        raise Refusal(Reason.JWS_MALFORMED)
+    segments = token.split(b".", 3)
+    if len(segments) != 3 or not all(segments) or len(segments[0]) > _HEADER_LIMIT:
+        raise Refusal(Reason.JWS_MALFORMED)
+    return segments
+
+
+def _header(segment: bytes) -> dict[str, Any]:
+    try:
+        return strictjson.parse_object(decode(segment), limit=_HEADER_LIMIT, depth=2)
+    except Refusal as refusal:
+        if refusal.reason is Reason.JSON_MALFORMED:
+            raise Refusal(Reason.JWS_HEADER) from None
+        raise
+
+
+def _verified_payload(token: bytes, segments: list[bytes], key: VerifyingKey) -> bytes:
+    payload, signature = decode(segments[1]), decode(segments[2])
+    if len(signature) != 64:
+        raise Refusal(Reason.BAD_SIGNATURE)
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not (0 < r < _ORDER and 0 < s < _ORDER):
+        raise Refusal(Reason.BAD_SIGNATURE)
+    try:
+        seen = jws.verify(token, key._backend, algorithms=["ES256"])
+    except Exception:  # Whatever the library throws at hostile input, it has not verified.
+        raise Refusal(Reason.BAD_SIGNATURE) from None
+    if seen != payload:
+        raise Refusal(Reason.BAD_SIGNATURE)
+    return payload
+
+
+def _sign(payload: bytes, header: dict[str, Any], key: SigningKey) -> bytes:
+    # The library would add members and re-order them, so the signing input is ours and only the signature is its.
+    signing_input = encode(strictjson.write(header)).encode() + b"." + encode(payload).encode()
+    return signing_input + b"." + encode(key._backend.sign(signing_input)).encode()
+
+
+def _is_coordinate(value: object) -> bool:
+    if not isinstance(value, str) or len(value) != 43 or not value.isascii():
+        return False
+    try:
+        return len(decode(value.encode())) == 32
+    except Refusal:
+        return False
+
+
+def _signing_key(private: ec.EllipticCurvePrivateKey) -> SigningKey:
+    numbers = private.public_key().public_numbers()
+    x, y = (encode(n.to_bytes(32, "big")) for n in (numbers.x, numbers.y))
+    public = public_key({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+    return SigningKey(public=public, _backend=CryptographyECKey(private, "ES256"), _private=private)

@@ -1,0 +1,178 @@
+"""The classification label: its vocabulary, its order, and what follows from several labels together.
+
+A label is part of the signed payload and is never changed afterwards. It narrows: whatever recipients a message names,
+the label can only take readers away. The codes are those of docs/glossary.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from exchange import instant
+from exchange.refusal import Fault, Reason, Refusal
+
+POLICY = "urn:exchange:policy:core:1"
+
+
+class Classification(IntEnum):
+    """Ordered: a reader needs at least the clearance that a label states (RPD 112)."""
+
+    PUB = 0
+    OUO = 1
+    RES = 2
+    CON = 3
+
+
+class Handling(StrEnum):
+    """What may be done with an item, and what it contains that needs care."""
+
+    H1 = "H1"
+    H2 = "H2"
+    H3 = "H3"
+    ORCON = "ORCON"
+    NOANALYSIS = "NOANALYSIS"
+    NOENT = "NOENT"
+    NOINT = "NOINT"
+    NOPRIV = "NOPRIV"
+    NOCOPY = "NOCOPY"
+    NOAUTO = "NOAUTO"
+    SILENT = "SILENT"
+    VICTIM = "VICTIM"
+    MINOR = "MINOR"
+    SENS = "SENS"
+    PROTSRC = "PROTSRC"
+    DOUBT = "DOUBT"
+    EXERCISE = "EXERCISE"
+
+
+class Tier(StrEnum):
+    """Who somebody is to the exchange; the base of what they may do."""
+
+    T0 = "T0"
+    T1 = "T1"
+    T2 = "T2"
+    T3 = "T3"
+    T4 = "T4"
+    T5 = "T5"
+    T6 = "T6"
+
+
+class Visibility(StrEnum):
+    """What a search that finds the item shows to those who may not read it: all, whom to contact, nothing."""
+
+    WHITE = "WHITE"
+    GRAY = "GRAY"
+    BLACK = "BLACK"
+
+
+class Mode(StrEnum):
+    """To whom an item is releasable: all, all but some, some only."""
+
+    ALL = "ALL"
+    ALL_MINUS = "ALL_MINUS"
+    ONLY = "ONLY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releasability:
+    """Which countries and which tiers an item may reach. `include` counts in mode ONLY, `exclude` in every mode."""
+
+    mode: Mode
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    tiers: frozenset[Tier] = frozenset(Tier)
+
+    def excludes(self, country: str) -> bool:
+        """R09: excluded by name, or mode ONLY and not included."""
+        return country in self.exclude or (self.mode is Mode.ONLY and country not in self.include)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A label as its originator signed it."""
+
+    classification: Classification
+    originator: str
+    created: datetime
+    expires: datetime | None = None
+    handling: frozenset[Handling] = frozenset()
+    releasable_to: Releasability
+    purpose: tuple[str, ...] = ()
+    crime_area: tuple[str, ...] = ()
+    urgency: str = "U4"
+    hit_visibility: Visibility = Visibility.WHITE
+
+    def dominates(self, other: "Label") -> bool:
+        """No reader of this label is kept from the other: higher or equal rank, narrower or equal circle."""
+        ours, theirs = self.releasable_to, other.releasable_to
+        narrower = ours.tiers <= theirs.tiers and _never_wider(ours, theirs)
+        return self.classification >= other.classification and self.handling >= other.handling and narrower
+
+
+def parse(members: Mapping[str, Any]) -> Label:
+    """members: the label of an envelope, already held against its schema.
+
+    Raises Refusal(LABEL_INCONSISTENT) where the members contradict each other.
+    """
+    releasable = members["releasable_to"]
+    label = Label(
+        classification=Classification[members["classification"]],
+        originator=members["originator"],
+        created=instant.parse(members["created"]),
+        expires=instant.parse(members["expires"]) if "expires" in members else None,
+        handling=frozenset(map(Handling, members.get("handling", ()))),
+        releasable_to=Releasability(
+            mode=Mode(releasable["mode"]),
+            include=frozenset(releasable.get("include", ())),
+            exclude=frozenset(releasable.get("exclude", ())),
+            tiers=frozenset(map(Tier, releasable["tiers"])) if "tiers" in releasable else frozenset(Tier),
+        ),
+        purpose=tuple(members.get("purpose", ())),
+        crime_area=tuple(members.get("crime_area", ())),
+        urgency=members.get("urgency", "U4"),
+        hit_visibility=Visibility(members.get("hit_visibility", "WHITE")),
+    )
+    _refuse_contradictions(label)
+    return label
+
+
+def derive(first: Label, *others: Label) -> tuple[Classification, frozenset[Handling], Releasability]:
+    """What a product of several items must at least be labelled: the highest rank, every handling, the common circle.
+
+    R19, as far as labels carry it: for every input, no reader is added that the input did not have.
+    """
+    labels = (first, *others)
+    inclusions = [label.releasable_to.include for label in labels if label.releasable_to.mode is Mode.ONLY]
+    exclude = frozenset[str]().union(*(label.releasable_to.exclude for label in labels))
+    circle = Releasability(
+        mode=Mode.ONLY if inclusions else Mode.ALL_MINUS if exclude else Mode.ALL,
+        include=frozenset.intersection(*inclusions) if inclusions else frozenset(),
+        exclude=exclude,
+        tiers=frozenset.intersection(*(label.releasable_to.tiers for label in labels)),
+    )
+    handling = frozenset[Handling]().union(*(label.handling for label in labels))
+    return max(label.classification for label in labels), handling, circle
+
+
+def _never_wider(ours: Releasability, theirs: Releasability) -> bool:
+    """Every country that theirs excludes, ours excludes too."""
+    if ours.mode is Mode.ONLY:
+        return not any(theirs.excludes(country) for country in ours.include - ours.exclude)
+    return theirs.mode is not Mode.ONLY and theirs.exclude <= ours.exclude
+
+
+def _refuse_contradictions(label: Label) -> None:
+    releasable = label.releasable_to
+    faults = []
+    if releasable.mode is Mode.ALL and (releasable.include or releasable.exclude):
+        faults.append(Fault("/label/releasable_to", "mode ALL takes no include and no exclude"))
+    if releasable.mode is Mode.ALL_MINUS and (releasable.include or not releasable.exclude):
+        faults.append(Fault("/label/releasable_to", "mode ALL_MINUS takes exclude and no include"))
+    if releasable.mode is Mode.ONLY and not releasable.include:
+        faults.append(Fault("/label/releasable_to", "mode ONLY names whom it includes"))
+    if label.expires is not None and label.expires <= label.created:
+        faults.append(Fault("/label/expires", "lies after created"))
+    if faults:
+        raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))

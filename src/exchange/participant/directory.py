@@ -1,0 +1,123 @@
+"""Participants and their keys: an immutable, versioned snapshot of who takes part and what each may do."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from exchange.jose import VerifyingKey
+from exchange.label import Classification, Tier
+
+ParticipantId = NewType("ParticipantId", str)
+Kid = NewType("Kid", str)
+
+
+class Use(StrEnum):
+    """What a key may sign: messages and acknowledgements; client assertions; changes of the directory."""
+
+    MESSAGE = "message"
+    ACCESS = "access"
+    OFFICER = "officer"
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A participant's registered key. Revocation is for ever: a kid never comes back."""
+
+    verifying: VerifyingKey
+    use: Use
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None = None
+
+    @property
+    def kid(self) -> str:
+        return self.verifying.kid
+
+    def valid_at(self, moment: datetime) -> bool:
+        return self.revoked_at is None and self.not_before <= moment < self.not_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """An organisation that may sign and receive."""
+
+    id: ParticipantId
+    name: str
+    tier: Tier
+    country: str
+    exercise: bool
+    clearance: Classification = Classification.OUO
+    purposes: frozenset[str] = frozenset()
+    crime_areas: frozenset[str] = frozenset()
+    status: Status = Status.ACTIVE
+    keys: Mapping[str, Key] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        return self.status is Status.ACTIVE
+
+    def keys_for(self, use: Use) -> dict[str, VerifyingKey]:
+        """kid -> key, of every key for this use that ever was: whether one is valid now is the next question."""
+        return {kid: key.verifying for kid, key in self.keys.items() if key.use is use}
+
+    def holding(self, key: Key) -> "Participant":
+        """This participant with the key added, or in the place of its former self."""
+        return replace(self, keys={**self.keys, key.kid: key})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: a participant that has proved itself by `kid`, and what it said of the person behind the call."""
+
+    participant: Participant
+    kid: str
+    user: str = ""
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Who takes part, as of `version` (the trail position of the last change). Folded from verified changes only."""
+
+    origin: str
+    training: bool
+    version: int
+    operator: ParticipantId
+    policy: str  # digest of the policy set in force
+    participants: Mapping[str, Participant]
+    owners: Mapping[str, ParticipantId]  # kid -> who holds or held it
+    changes: frozenset[str]  # ids of the changes folded so far: each counts once
+
+    def __iter__(self) -> Iterator[Participant]:
+        """In the order of their ids: whoever expands a country or a tier gets the same order each time."""
+        return iter(sorted(self.participants.values(), key=lambda p: p.id))
+
+    def get(self, participant: str) -> Participant | None:
+        return self.participants.get(participant)
+
+    def of_country(self, country: str) -> Iterable[Participant]:
+        return (p for p in self if p.country == country)
+
+    def of_tier(self, tier: Tier) -> Iterable[Participant]:
+        return (p for p in self if p.tier is tier)
+
+    def owner_of(self, kid: str) -> Participant | None:
+        """Who holds or held this key."""
+        owner = self.owners.get(kid)
+        return None if owner is None else self.participants[owner]
+
+    def with_participant(self, participant: Participant, *, version: int, change: str) -> "Directory":
+        return replace(
+            self,
+            version=version,
+            participants={**self.participants, participant.id: participant},
+            owners={**self.owners, **dict.fromkeys(participant.keys, participant.id)},
+            changes=self.changes | {change},
+        )

@@ -1,0 +1,102 @@
+"""The one parser of anything that is posted or signed, and the one writer of what is hashed.
+
+Strict means: a text is accepted only if every reader in the world would read the same value from it. So: UTF-8
+without a byte order mark, no duplicate names, no NaN, no infinity, no lone surrogate, no U+0000 (PostgreSQL cannot
+store it), integers within +-(2**53-1) (RFC 7493), bounded size, depth and number of nodes.
+"""
+
+import json
+import re
+from typing import Any, TypeAlias, Union
+
+from exchange.refusal import Reason, Refusal
+
+JsonValue: TypeAlias = Union[None, bool, int, float, str, list["JsonValue"], dict[str, "JsonValue"]]
+
+_MAX_NODES = 50_000
+_MAX_INTEGER = 2**53 - 1
+_SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
+
+
+def parse(raw: bytes, *, limit: int, depth: int = 16) -> Any:
+    """raw: at most `limit` bytes of JSON, nested at most `depth` deep -> its value. Raises Refusal(JSON_MALFORMED)."""
+    if len(raw) > limit:
+        raise Refusal(Reason.JSON_MALFORMED)
+    try:
+        text = raw.decode("utf-8")
+        if text[:1] == "\ufeff":
+            raise Refusal(Reason.JSON_MALFORMED)
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        # ValueError covers bad UTF-8, bad JSON and integers of thousands of digits.
+        raise Refusal(Reason.JSON_MALFORMED) from None
+    _check_tree(value, depth)
+    return value
+
+
+def parse_object(raw: bytes, *, limit: int, depth: int = 16) -> dict[str, Any]:
+    """The same, for a text whose value is an object."""
+    value = parse(raw, limit=limit, depth=depth)
+    if not isinstance(value, dict):
+        raise Refusal(Reason.JSON_MALFORMED)
+    return value
+
+
+def write(value: JsonValue) -> bytes:
+    """The one serialisation of what we sign or hash ourselves: sorted names, no spaces, UTF-8, no floats by use."""
+    return _ENCODER.encode(value).encode()
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refusal(Reason.JSON_MALFORMED)
+    return members
+
+
+def _no_constant(_: str) -> None:
+    raise Refusal(Reason.JSON_MALFORMED)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Refusal(Reason.JSON_MALFORMED)
+    return number
+
+
+# Built once: json.loads would build a decoder for every call that passes a hook.
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _check_tree(value: object, depth: int) -> None:
+    """Level by level and without recursion: the answer must not depend on how deep the caller's stack is."""
+    level: list[Any] = [value]
+    nodes = 0
+    for _ in range(depth + 1):
+        nodes += len(level)
+        if nodes > _MAX_NODES:
+            raise Refusal(Reason.JSON_MALFORMED)
+        below: list[Any] = []
+        for node in level:
+            kind = type(node)
+            if kind is str:
+                _check_text(node)
+            elif kind is dict:
+                for name in node:
+                    _check_text(name)
+                below.extend(node.values())
+            elif kind is list:
+                below.extend(node)
+            elif kind is int and not -_MAX_INTEGER <= node <= _MAX_INTEGER:
+                raise Refusal(Reason.JSON_MALFORMED)
+        if not below:
+            return
+        level = below
+    raise Refusal(Reason.JSON_MALFORMED)
+
+
+def _check_text(text: str) -> None:
+    if _SURROGATE_OR_NUL.search(text):
+        raise Refusal(Reason.JSON_MALFORMED)
