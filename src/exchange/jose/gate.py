@@ -1,8 +1,9 @@
 """Compact JWS, ES256 only: the gate in front of python-jose, and the kinds of token that the exchange speaks.
 
-The one module that imports python-jose, and it uses two functions of it: `jws.verify` and `jws.sign`, with a key object
-and one algorithm. Alone that library accepts headers, encodings and keys that it must not, and crashes on others;
-so everything is checked before it is asked, and what it returns is compared afterwards. No type of it leaves here.
+The one module that imports python-jose, and all it asks of it is its ES256 key object: construct, verify, sign.
+That library's own reading of tokens accepts headers, encodings and keys that it must not, and crashes on others
+(docs/decisions/0003), so the reading is done here, strictly, and the library never sees a header. No type of it
+leaves this module.
 """
 
 import base64
@@ -16,7 +17,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from jose import jws
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from exchange import strictjson
@@ -118,17 +118,23 @@ def open_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limi
     return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
 
 
-def open_with_own_key(token: bytes, kind: Kind, *, limit: int) -> VerifiedBytes:
+def open_with_own_key(token: bytes, kind: Kind, *, limit: int, bound: VerifyingKey | str) -> VerifiedBytes:
     """The same for a token that carries its key in its header, {alg, typ, jwk}: a DPoP proof (RFC 9449, 4.2).
 
-    Verified under a key of its own, it proves nothing until that key is compared with one that was bound before.
+    bound: the key that it must be, or its thumbprint. It is compared before any curve arithmetic: verified under a
+    key of its own choice, a token would prove nothing. Raises as `open_jws`, and Refusal(KEY_MALFORMED).
     """
     segments = _segments(token, limit)
     header = _header(segments[0])
     if header.keys() != {"alg", "typ", "jwk"} or header["alg"] != "ES256" or header["typ"] != kind.value:
         raise Refusal(Reason.JWS_HEADER)
-    key = public_key(header["jwk"])
+    key = _bound_key(header["jwk"], bound)
     return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
+
+
+def own_key_of(token: bytes, *, limit: int) -> VerifyingKey:
+    """The key that a token of the kind above carries, before anything is verified: for binding a new token to it."""
+    return public_key(_header(_segments(token, limit)[0]).get("jwk"))
 
 
 def key_id_of(token: bytes, *, limit: int) -> str:
@@ -218,18 +224,28 @@ def _verified_payload(token: bytes, segments: list[bytes], key: VerifyingKey) ->
     if not (0 < r < _ORDER and 0 < s < _ORDER):
         raise Refusal(Reason.BAD_SIGNATURE)
     try:
-        seen = jws.verify(token, key._backend, algorithms=["ES256"])
+        fits = key._backend.verify(token[: -len(segments[2]) - 1], signature)
     except Exception:  # Whatever the library throws at hostile input, it has not verified.
         raise Refusal(Reason.BAD_SIGNATURE) from None
-    if seen != payload:
+    if fits is not True:
         raise Refusal(Reason.BAD_SIGNATURE)
     return payload
 
 
 def _sign(payload: bytes, header: dict[str, Any], key: SigningKey) -> bytes:
-    # The library would add members and re-order them, so the signing input is ours and only the signature is its.
     signing_input = encode(strictjson.write(header)).encode() + b"." + encode(payload).encode()
     return signing_input + b"." + encode(key._backend.sign(signing_input)).encode()
+
+
+def _bound_key(jwk: object, bound: VerifyingKey | str) -> VerifyingKey:
+    if isinstance(bound, VerifyingKey):
+        if jwk != bound.jwk:
+            raise Refusal(Reason.UNKNOWN_KEY)
+        return bound
+    key = public_key(jwk)
+    if key.kid != bound:
+        raise Refusal(Reason.UNKNOWN_KEY)
+    return key
 
 
 def _is_coordinate(value: object) -> bool:
