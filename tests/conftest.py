@@ -1,0 +1,63 @@
+"""What all tests may ask for: a store, a fresh database, an installed exchange. The last line names the stores."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresServer
+from tests.stores import STORES, PostgresStore, SqliteStore, Store, StoreName, start_postgres
+
+ROOT = Path(__file__).parent.parent
+STORES_THAT_RAN = pytest.StashKey[dict[StoreName, str]]()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for the session, started when the first test asks for it."""
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    made: Store
+    if request.param == "sqlite":
+        made = SqliteStore(tmp_path_factory.mktemp("sqlite"))
+    else:
+        made = PostgresStore(request.getfixturevalue("postgres_server"))
+    request.config.stash.setdefault(STORES_THAT_RAN, {})[made.name] = made.version
+    return made
+
+
+@pytest.fixture
+def database_url(store: Store) -> Iterator[str]:
+    """An empty database for this test alone, on each store in turn."""
+    url = store.new_url()
+    yield url
+    store.drop(url)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prefix into which scripts/install.sh installed the exchange, as the Dockerfile does; once for all tests."""
+    prefix = tmp_path_factory.mktemp("installed")
+    # Nothing of the environment that runs the tests may leak in, and uv comes from it: the same packages, sooner.
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment = clean | {"UV": str(Path(sys.executable).parent / "uv"), "PYTHON": sys.executable}
+    made = subprocess.run(
+        [ROOT / "scripts" / "install.sh", prefix], env=environment, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return prefix
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After everything else, pytest's own closing line too: which stores the tests really ran on."""
+    ran = config.stash.get(STORES_THAT_RAN, {})
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if ran and reporter is not None:
+        reporter.write_line("stores: " + ", ".join(f"{name} {ran[name]}" for name in STORES if name in ran))
