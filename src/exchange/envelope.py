@@ -27,7 +27,7 @@ OLDEST = timedelta(days=7)
 AHEAD = timedelta(seconds=10)
 
 _MAY_BE_LATE = timedelta(seconds=10)  # between the time in the id and sent_at
-_DEPTH = 12
+DEPTH = 12  # of the JSON of an envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ Recipient = ToParticipant | ToCountry | ToTier | ToAll
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message that its owner signed and that fits its type's schema. Whether it may be sent is the next question."""
+    """A message that fits its type's schema. Who signed it is for VerifiedBytes to say; whether it may be sent, for
+    the policy.
+    """
 
     item: ItemId
     sender: ParticipantId
@@ -63,13 +65,12 @@ class Message:
     type: str
     user: str
     recipients: tuple[Recipient, ...]
-    thread: str  # the item's own ULID where it starts a thread
+    thread: ItemId  # of the message that started the thread: its own item, where it starts one
     in_reply_to: ItemId | None
     subject: str
     label: Label
     sent_at: datetime
     document: Mapping[str, Any]
-    verified: VerifiedBytes
 
     @property
     def minors_state_their_age(self) -> bool:
@@ -94,8 +95,12 @@ def parse(verified: VerifiedBytes, *, sender: ParticipantId, origin: str, now: d
     LABEL_INCONSISTENT, PERSON_STATUS_MISSING, WRONG_EXCHANGE, NOT_THE_SENDER, SEALING_REQUIRED, PURPOSE_MISSING or
     OUT_OF_TIME. The time is looked at last: a message that is right but late may be the retry of one accepted before.
     """
-    message = read(strictjson.parse_object(verified.payload, limit=LIMIT, depth=_DEPTH), verified, schemas)
+    document = strictjson.parse_object(verified.payload, limit=LIMIT, depth=DEPTH)
+    return check(read(document, schemas), sender=sender, origin=origin, now=now)
 
+
+def check(message: Message, *, sender: ParticipantId, origin: str, now: datetime) -> Message:
+    """Whether a message that is right in itself is right here: this exchange, this sender, this moment. See `parse`."""
     if message.document["aud"] != origin:
         raise Refusal(Reason.WRONG_EXCHANGE)
     if not message.sender == sender == message.label.originator:
@@ -108,28 +113,27 @@ def parse(verified: VerifiedBytes, *, sender: ParticipantId, origin: str, now: d
     return message
 
 
-def read(document: Mapping[str, Any], verified: VerifiedBytes, schemas: Schemas) -> Message:
+def read(document: Mapping[str, Any], schemas: Schemas) -> Message:
     """The message in a document of a known type that fits its schema, judged by nothing but itself.
 
     For those who hold signed bytes already accepted: recipients and auditors. A gateway asks `parse`.
     """
     _check_form(document, schemas)
     sender, ulid = document["sender"], document["id"]
-    reply = document.get("in_reply_to")
+    item, reply = ItemId(f"{sender}:{ulid}"), document.get("in_reply_to")
     return Message(
-        item=ItemId(f"{sender}:{ulid}"),
+        item=item,
         sender=ParticipantId(sender),
         ulid=ulid,
         type=document["type"],
         user=document["user"],
         recipients=tuple(map(_recipient, document["recipients"])),
-        thread=document.get("thread", ulid),
+        thread=ItemId(document.get("thread", item)),
         in_reply_to=None if reply is None else ItemId(reply),
         subject=document["subject"],
         label=labels.parse(document["label"]),
         sent_at=instant.parse(document["sent_at"]),
         document=document,
-        verified=verified,
     )
 
 

@@ -7,11 +7,11 @@ store it), integers within +-(2**53-1) (RFC 7493), bounded size, depth and numbe
 
 import json
 import re
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 from exchange.refusal import Reason, Refusal
 
-JsonValue: TypeAlias = Union[None, bool, int, float, str, list["JsonValue"], dict[str, "JsonValue"]]
+JsonValue: TypeAlias = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 _MAX_NODES = 50_000
 _MAX_INTEGER = 2**53 - 1

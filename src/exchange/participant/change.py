@@ -9,8 +9,8 @@ from typing import Any
 
 from exchange import instant, jose, strictjson
 from exchange.jose import Kind, SigningKey
-from exchange.participant.directory import Directory, Key, Participant, ParticipantId, Use
 from exchange.label import Classification, Tier
+from exchange.participant.directory import Directory, Key, Participant, ParticipantId, Use
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
 

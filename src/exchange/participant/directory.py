@@ -58,14 +58,20 @@ class Participant:
     crime_areas: frozenset[str] = frozenset()
     status: Status = Status.ACTIVE
     keys: Mapping[str, Key] = field(default_factory=dict)
+    _by_use: Mapping[Use, Mapping[str, VerifyingKey]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked for every message and every call, so it is made once a snapshot and not once a question.
+        by_use = {use: {k: key.verifying for k, key in self.keys.items() if key.use is use} for use in Use}
+        object.__setattr__(self, "_by_use", by_use)
 
     @property
     def active(self) -> bool:
         return self.status is Status.ACTIVE
 
-    def keys_for(self, use: Use) -> dict[str, VerifyingKey]:
+    def keys_for(self, use: Use) -> Mapping[str, VerifyingKey]:
         """kid -> key, of every key for this use that ever was: whether one is valid now is the next question."""
-        return {kid: key.verifying for kid, key in self.keys.items() if key.use is use}
+        return self._by_use[use]
 
     def holding(self, key: Key) -> "Participant":
         """This participant with the key added, or in the place of its former self."""

@@ -1,0 +1,242 @@
+"""The reader's door: pages of what was released to a participant, single items, threads, and what it sent itself.
+
+Every item is decided again when it is read. A page leaves only after its own leaf is durable, and that leaf is written
+only under the directory and the policy that the page was decided under: what was shown, and only that, is disclosed.
+Unknown and forbidden are the same bytes from the same statements.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exchange import instant, jose, receipt, routing, strictjson
+from exchange.act import Act, NewAcknowledgement, PageShown
+from exchange.committer import Committer
+from exchange.cursor import START, Cursors, Place
+from exchange.envelope import AHEAD, OLDEST
+from exchange.jose import Kind
+from exchange.leaf import Draft, Event, Field
+from exchange.participant import Caller, ParticipantId, Use
+from exchange.policy import Standing
+from exchange.receipt import Receipt
+from exchange.refusal import Reason, Refusal
+from exchange.schema import Schemas
+from exchange.store import Store, StoredItem
+from exchange.wake import Wake
+
+PAGE = 100  # items, at most
+PATIENCE = 30  # seconds of a long poll, at most
+
+_RECEIVED = "inbox"
+_SENT = "sent"
+_ACKNOWLEDGEMENT_LIMIT = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What was shown, how to go on, and the receipt of the leaf that says so (none where nothing was shown)."""
+
+    items: Sequence[StoredItem]
+    cursor: str
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """standing: what is in force. prove: position, fields -> a receipt for what was committed earlier."""
+
+    committer: Committer
+    store: Store
+    wake: Wake
+    standing: Callable[[], Standing]
+    now: Callable[[], datetime]
+    prove: Callable[..., Awaitable[Receipt]]
+    cursors: Cursors
+    schemas: Schemas
+
+    async def page(self, caller: Caller, *, cursor: str | None, limit: int, wait: float) -> Page:
+        """The next items released to the caller after the cursor: at most `limit`, in the order of their release.
+
+        wait: seconds to wait for a first one; waiting holds no thread and no connection. Raises Refusal(CURSOR_WRONG).
+        """
+        reader = caller.participant.id
+        place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_RECEIVED)
+        with self.wake.listening(reader) as woken:
+            shown, place = await self._readable(reader, place, limit)
+            if not shown and wait > 0 and await woken(wait):
+                shown, place = await self._readable(reader, place, limit)
+        shown, proof = await self._disclose(caller, shown) if shown else ((), None)
+        return Page(items=shown, cursor=self.cursors.seal(place, reader=reader, feed=_RECEIVED), receipt=proof)
+
+    async def item(self, caller: Caller, item: str) -> tuple[StoredItem, Receipt]:
+        """One item that the caller sent or holds, and the evidence that it was accepted. Raises Refusal(NOT_FOUND)."""
+        found = await self._held(caller, item)
+        shown, _ = await self._disclose(caller, (found,))
+        if not shown:
+            raise Refusal(Reason.NOT_FOUND)
+        return found, await self.prove(found.position, Field.MESSAGE)
+
+    async def thread(self, caller: Caller, thread: str) -> Sequence[StoredItem]:
+        """The items of a thread that the caller sent or holds, oldest first. Raises Refusal(NOT_FOUND)."""
+        found = await asyncio.to_thread(self.store.thread_for, caller.participant.id, thread, PAGE)
+        shown, _ = await self._disclose(caller, self._decided(found, caller.participant.id, self.standing()))
+        if not shown:
+            raise Refusal(Reason.NOT_FOUND)
+        return shown
+
+    async def sent(self, caller: Caller, *, cursor: str | None, limit: int) -> Page:
+        """What the caller sent, oldest first."""
+        reader = caller.participant.id
+        place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_SENT)
+        found = await asyncio.to_thread(self.store.sent, reader, place.item, limit)
+        if found:
+            place = Place(found[-1].released, found[-1].position)
+        return Page(items=found, cursor=self.cursors.seal(place, reader=reader, feed=_SENT), receipt=None)
+
+    async def deliveries(self, caller: Caller, item: str) -> list[dict[str, Any]]:
+        """For the sender of an item: who was released it, has read it, has acknowledged it; and what it was told was
+        withheld. Raises Refusal(NOT_FOUND) to everybody else.
+        """
+        found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
+        if found is None or found.sender != caller.participant.id:
+            raise Refusal(Reason.NOT_FOUND)
+        sealed, reached = await asyncio.to_thread(self._told_and_reached, found.position)
+        states = {delivery.reader: delivery for delivery in reached}
+        told: list[dict[str, Any]] = []
+        for outcome in sealed:
+            delivery = states.get(outcome["participant"])
+            state = outcome["outcome"] if delivery is None else delivery.state
+            told.append({"participant": outcome["participant"], "state": state})
+            if "rule" in outcome:
+                told[-1]["rule"] = outcome["rule"]
+            if delivery is not None and delivery.at is not None:
+                told[-1]["at"] = instant.write(delivery.at)
+        return told
+
+    async def acknowledge(self, token: bytes, caller: Caller) -> Receipt:
+        """token: a compact JWS by a message key of the reader, saying that it received an item.
+
+        Raises Refusal(NOT_FOUND) for an item that the caller does not hold, and the gate's refusals.
+        """
+        standing, now, reader = self.standing(), self.now(), caller.participant
+        opened = jose.open_jws(token, Kind.ACKNOWLEDGEMENT, reader.keys_for(Use.MESSAGE), limit=_ACKNOWLEDGEMENT_LIMIT)
+        stated = strictjson.parse_object(opened.payload, limit=_ACKNOWLEDGEMENT_LIMIT)
+        self.schemas.check("acknowledgement", stated)
+        if not reader.keys[opened.key.kid].valid_at(now):
+            raise Refusal(Reason.KEY_NOT_VALID)
+        if stated["aud"] != standing.directory.origin:
+            raise Refusal(Reason.WRONG_EXCHANGE)
+        if stated["reader"] != reader.id:
+            raise Refusal(Reason.NOT_THE_SENDER)
+        if not now - OLDEST <= instant.parse(stated["made_at"]) <= now + AHEAD:
+            raise Refusal(Reason.OUT_OF_TIME)
+        found = await self._held(caller, stated["item"])
+        if found.sender == reader.id:
+            raise Refusal(Reason.NOT_FOUND)
+
+        outcome = await self.committer.commit(self._acknowledged(found, stated, opened, caller, standing))
+        if isinstance(outcome, receipt.Committed):
+            return receipt.of(outcome, Field.MESSAGE)
+        return await self.prove(outcome.position, Field.MESSAGE)
+
+    def _acknowledged(
+        self, found: StoredItem, stated: dict[str, Any], opened: jose.VerifiedBytes, caller: Caller, standing: Standing
+    ) -> Act:
+        draft = Draft(
+            event=Event.ITEM_ACKNOWLEDGED,
+            actor=caller.participant.id,
+            object=found.item,
+            key=opened.key.kid,
+            sealed={Field.MESSAGE: opened.signed, Field.USER: stated["user"].encode()},
+        )
+        row = NewAcknowledgement(reader=caller.participant.id, item=found.position, token=opened.token)
+
+        def again(standing: Standing, now: datetime) -> Act:
+            if not self._decided((found,), caller.participant.id, standing):
+                raise Refusal(Reason.NOT_FOUND)
+            if not standing.directory.participants[caller.participant.id].keys[opened.key.kid].valid_at(now):
+                raise Refusal(Reason.KEY_NOT_VALID)
+            return self._acknowledged(found, stated, opened, caller, standing)
+
+        return Act(
+            draft=draft,
+            directory=standing.directory.version,
+            policy=standing.policy.digest,
+            row=row,
+            again=again,
+        )
+
+    async def _readable(self, reader: ParticipantId, place: Place, limit: int) -> tuple[Sequence[StoredItem], Place]:
+        """Refilled to the limit: what may not be read leaves no gap that could be counted."""
+        shown: list[StoredItem] = []
+        while len(shown) < limit:
+            found = await asyncio.to_thread(self.store.inbox, reader, place, limit - len(shown))
+            shown += self._decided(found, reader, self.standing())
+            if found:
+                place = Place(found[-1].released, found[-1].position)
+            if len(found) < limit:
+                break
+        return shown, place
+
+    def _decided(self, found: Sequence[StoredItem], reader: ParticipantId, standing: Standing) -> list[StoredItem]:
+        participant, now = standing.directory.participants[reader], self.now()
+        return [
+            item
+            for item in found
+            if routing.may_read(
+                standing, item.label, sender=item.sender, reader=participant, addressee=item.sender != reader, now=now
+            ).outcome
+            == "CONTENT"
+        ]
+
+    async def _held(self, caller: Caller, item: str) -> StoredItem:
+        found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
+        readable = self._decided((found,), caller.participant.id, self.standing()) if found is not None else ()
+        if not readable:
+            raise Refusal(Reason.NOT_FOUND)
+        return readable[0]
+
+    async def _disclose(
+        self, caller: Caller, shown: Sequence[StoredItem]
+    ) -> tuple[Sequence[StoredItem], Receipt | None]:
+        """Write the leaf of what is about to be shown; where rights have changed meanwhile, show what is left."""
+        standing = self.standing()
+        left = list(shown)
+
+        def act(standing: Standing) -> Act:
+            positions = tuple(item.position for item in left)
+            draft = Draft(
+                event=Event.ITEMS_READ,
+                actor=caller.participant.id,
+                object=caller.participant.id,
+                key=caller.kid,
+                items=positions,
+                count=len(positions),
+                sealed={Field.USER: caller.user.encode()},
+            )
+            return Act(
+                draft=draft,
+                directory=standing.directory.version,
+                policy=standing.policy.digest,
+                row=PageShown(reader=caller.participant.id, items=positions),
+                valid_until=_first_expiry(left),
+                again=again,
+            )
+
+        def again(standing: Standing, now: datetime) -> Act:
+            left[:] = self._decided(left, caller.participant.id, standing)
+            return act(standing)
+
+        outcome = await self.committer.commit(act(standing))
+        assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
+        return tuple(left), receipt.of(outcome, Field.USER)
+
+    def _told_and_reached(self, position: int) -> tuple[list[dict[str, Any]], Sequence[Any]]:
+        told = strictjson.parse(self.store.sealed(position).texts[Field.ROUTING], limit=1 << 20)
+        return told, self.store.deliveries(position)
+
+
+def _first_expiry(items: Sequence[StoredItem]) -> datetime | None:
+    return min((item.label.expires for item in items if item.label.expires is not None), default=None)

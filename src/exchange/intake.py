@@ -1,0 +1,221 @@
+"""The way of one message: verified, parsed, decided, routed, committed, proven. The one place with that order in it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from exchange import envelope, jose, leaf, receipt, relation, routing, strictjson
+from exchange.act import Act, NewItem, Repeated
+from exchange.committer import Committer
+from exchange.envelope import ItemId, Message
+from exchange.jose import Kind, VerifiedBytes
+from exchange.label import Classification
+from exchange.leaf import Draft, Event, Field
+from exchange.participant import Caller, ParticipantId, Use
+from exchange.policy import Permit, Standing, may_post
+from exchange.receipt import Receipt
+from exchange.refusal import Fault, Reason, Refusal
+from exchange.routing import Routing
+from exchange.schema import Schemas
+from exchange.store import Store, StoredItem
+
+# Refusals that may have come too late: the same bytes may have been accepted when all was well.
+_PERHAPS_ACCEPTED_BEFORE = frozenset(
+    {
+        Reason.OUT_OF_TIME,
+        Reason.KEY_NOT_VALID,
+        Reason.DENIED,
+        Reason.NOT_CLEARED,
+        Reason.UNKNOWN_RECIPIENT,
+        Reason.TOO_MANY_RECIPIENTS,
+        Reason.NO_RECIPIENTS,
+        Reason.UNKNOWN_REFERENCE,
+    }
+)
+_DUTIES_OF_RESTRICTED = (
+    "a second factor for every person who reads it",
+    "no offline copy and no bulk export",
+)
+_FRESH_DECISIONS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A message that stands in the trail. new: by this call, and not by an earlier one with the same bytes."""
+
+    receipt: Receipt
+    routing: list[dict[str, Any]]  # as the sender is told
+    duties: tuple[str, ...] = ()
+    new: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What posting this very message now would come to."""
+
+    outcome: str
+    rules: tuple[str, ...]
+    routing: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """standing: what is in force. prove: position, fields -> a receipt for what was committed earlier."""
+
+    committer: Committer
+    store: Store
+    standing: Callable[[], Standing]
+    now: Callable[[], datetime]
+    prove: Callable[..., Awaitable[Receipt]]
+    schemas: Schemas
+    limit: int = envelope.LIMIT
+
+    async def submit(self, token: bytes, caller: Caller) -> Accepted:
+        """token: a compact JWS by a message key of the caller, at most `limit` bytes.
+
+        Returns once the message, its deliveries and its leaf are durable. Raises Refusal for everything else, and then
+        nothing of the message is stored.
+        """
+        standing, now, sender = self.standing(), self.now(), caller.participant
+        verified = jose.open_jws(token, Kind.MESSAGE, sender.keys_for(Use.MESSAGE), limit=self.limit)
+        try:
+            message = envelope.parse(
+                verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
+            )
+            await self._check_references(message, standing, now)
+            act = self._decide(verified, message, standing, now)
+            await self._let_others_run(standing)
+            outcome = await self.committer.commit(act)
+        except Refusal as refusal:
+            if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
+                earlier = await self._accepted_before(verified, sender.id)
+                if earlier is not None:
+                    return earlier
+            raise
+
+        if isinstance(outcome, Repeated):
+            return await self._repeated(outcome.position)
+        told = strictjson.parse(act.draft.sealed[Field.ROUTING], limit=1 << 20)
+        return Accepted(
+            receipt=receipt.of(outcome, Field.MESSAGE, Field.ROUTING), routing=told, duties=_duties(message)
+        )
+
+    async def preview(self, raw: bytes, caller: Caller) -> Preview:
+        """raw: the envelope that the caller would sign. Tells what `submit` would come to now, and sends nothing."""
+        standing, now = self.standing(), self.now()
+        document = strictjson.parse_object(raw, limit=self.limit, depth=envelope.DEPTH)
+        message = envelope.check(
+            envelope.read(document, self.schemas),
+            sender=caller.participant.id,
+            origin=standing.directory.origin,
+            now=now,
+        )
+        await self._check_references(message, standing, now)
+        permit = self._permit(message, standing)
+        routed = routing.route(permit, standing, now)
+        asked = Draft(event=Event.QUESTION_ASKED, actor=caller.participant.id, object="preview", type=message.type)
+        await self.committer.commit(
+            Act(draft=asked, directory=standing.directory.version, policy=standing.policy.digest)
+        )
+        return Preview(outcome=permit.outcome, rules=permit.rules, routing=routed.for_sender())
+
+    def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:
+        """Steps 5 and 6, a pure function of message, snapshot and time; asked again if these change before the commit."""
+        key = standing.directory.participants[message.sender].keys[verified.key.kid]
+        if not key.valid_at(now):
+            raise Refusal(Reason.KEY_NOT_VALID)
+        permit = self._permit(message, standing)
+        routed = routing.route(permit, standing, now)
+        return Act(
+            draft=_draft(verified, message, permit, routed),
+            directory=standing.directory.version,
+            policy=standing.policy.digest,
+            row=_row(verified, message, routed),
+            valid_until=relation.valid_until(message.label, key),
+            again=lambda standing, now: self._decide(verified, message, standing, now),
+        )
+
+    @staticmethod
+    def _permit(message: Message, standing: Standing) -> Permit:
+        return may_post(standing.policy, message, standing.directory.participants[message.sender])
+
+    async def _check_references(self, message: Message, standing: Standing, now: datetime) -> None:
+        """What a message refers to must be the caller's to refer to; anything else answers as if it did not exist."""
+        if message.in_reply_to is not None:
+            found = await asyncio.to_thread(self.store.item_for, message.sender, message.in_reply_to)
+            if found is None or found.thread != message.thread or not _reads(found, message.sender, standing, now):
+                raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(Fault("/in_reply_to", "names an item of this thread"),))
+        elif message.thread != message.item:
+            known = await asyncio.to_thread(self.store.thread_for, message.sender, message.thread, 100)
+            if not any(_reads(found, message.sender, standing, now) for found in known):
+                raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(Fault("/thread", "names a thread you take part in"),))
+
+    async def _accepted_before(self, verified: VerifiedBytes, sender: ParticipantId) -> Accepted | None:
+        item = _item_named_in(verified, sender)
+        if item is None:
+            return None
+        stored = await asyncio.to_thread(self.store.item_for, sender, item)
+        if stored is None or stored.sender != sender or stored.signed != verified.signed:
+            return None
+        return await self._repeated(stored.position)
+
+    async def _repeated(self, position: int) -> Accepted:
+        proven = await self.prove(position, Field.MESSAGE, Field.ROUTING)
+        sealed = await asyncio.to_thread(self.store.sealed, position)
+        told = strictjson.parse(sealed.texts[Field.ROUTING], limit=1 << 20)
+        return Accepted(receipt=proven, routing=told, new=False)
+
+    async def _let_others_run(self, standing: Standing) -> None:
+        """Fresh decisions hold the loop; after some of them everybody else gets a turn."""
+        if standing.policy.memory.misses % _FRESH_DECISIONS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+def _draft(verified: VerifiedBytes, message: Message, permit: Permit, routed: Routing) -> Draft:
+    sealed = {
+        Field.MESSAGE: verified.signed,
+        Field.ROUTING: strictjson.write(routed.for_sender()),  # type: ignore[arg-type]
+        Field.DECISIONS: strictjson.write(routed.for_audit()),
+        Field.USER: message.user.encode(),
+    }
+    return Draft(
+        event=Event.MESSAGE_ACCEPTED,
+        actor=message.sender,
+        object=message.item,
+        type=message.type,
+        label=leaf.label_facts(message.label),
+        rules=permit.rules,
+        key=verified.key.kid,
+        sealed=sealed,
+    )
+
+
+def _row(verified: VerifiedBytes, message: Message, routed: Routing) -> NewItem:
+    return NewItem(
+        item=message.item,
+        sender=message.sender,
+        ulid=message.ulid,
+        type=message.type,
+        thread=message.thread,
+        label=strictjson.write(message.document["label"]),
+        token=verified.token,
+        readers=tuple(participant.id for participant in routed.released),
+    )
+
+
+def _reads(found: StoredItem, reader: ParticipantId, standing: Standing, now: datetime) -> bool:
+    participant = standing.directory.participants[reader]
+    decision = routing.may_read(standing, found.label, sender=found.sender, reader=participant, addressee=True, now=now)
+    return decision.outcome == "CONTENT"
+
+
+def _duties(message: Message) -> tuple[str, ...]:
+    return _DUTIES_OF_RESTRICTED if message.label.classification >= Classification.RES else ()
+
+
+def _item_named_in(verified: VerifiedBytes, sender: ParticipantId) -> ItemId | None:
+    """The item that verified bytes speak of, where they speak of one; for looking up, not for believing."""
+    ulid = strictjson.parse_object(verified.payload, limit=len(verified.payload), depth=envelope.DEPTH).get("id")
+    return ItemId(f"{sender}:{ulid}") if isinstance(ulid, str) else None

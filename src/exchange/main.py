@@ -1,0 +1,198 @@
+"""The composition root: reads the settings once, builds everything once, and hands it in. Nothing lives at import."""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from exchange import committer, logs, shipped
+from exchange.access import Access
+from exchange.committer import Committer, Published
+from exchange.cursor import Cursors
+from exchange.inbox import Inbox
+from exchange.intake import Intake
+from exchange.jose import SigningKey
+from exchange.note import TrailKey
+from exchange.proving import Prover
+from exchange.registry import Registry
+from exchange.schema import Schemas
+from exchange.settings import Settings
+from exchange.store import KeyWrap, Store
+from exchange.trail import Refusals, Trail
+from exchange.wake import Wake
+from exchange.web import Doors, create_app
+from exchange.web.edge import Edge
+from exchange.web.quota import Quota
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One process of an exchange: its parts, and the application over them."""
+
+    settings: Settings
+    store: Store
+    wake: Wake
+    committer: Committer
+    app: FastAPI
+
+
+def open_store(settings: Settings) -> Store:
+    """Raises StoreFault where the database is not durable, not ours, or not there."""
+    wrapping = KeyWrap(settings.key_bytes("wrapping.key"), entropy=secrets.token_bytes)
+    return Store.open(settings.database, wrapping=wrapping, head_key=settings.key_bytes("head.key"))
+
+
+def build(settings: Settings) -> Gateway:
+    """Everything but the running of it. Raises Misconfigured and StoreFault."""
+    schemas = Schemas.compile(shipped.texts("schemas", ".schema.json"))
+    store, wake = open_store(settings), Wake()
+    trail_key = TrailKey.from_pem(settings.origin, settings.secret("trail.pem"))
+    standing = committer.load_standing(store, genesis=settings.genesis, schemas=schemas)
+    writer = Committer(
+        store=store,
+        standing=standing,
+        schemas=schemas,
+        key=trail_key,
+        wake=wake,
+        now=now,
+        entropy=secrets.token_bytes,
+        published=Published.load(settings.folder / "published.json"),
+        die=lambda: os._exit(70),
+        queue=settings.limits.queue,
+    )
+    doors = _doors(settings, store, wake, writer, trail_key, schemas)
+    return Gateway(
+        settings=settings, store=store, wake=wake, committer=writer, app=create_app(doors, _lifespan(doors, writer))
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Requests under way are answered first; waiting readers are let go at once."""
+    logs.as_json_lines()
+    gateway = build(settings)
+    try:
+        _Server(_uvicorn_config(gateway), gateway).run()
+    finally:
+        gateway.store.close()
+
+
+def _doors(
+    settings: Settings, store: Store, wake: Wake, writer: Committer, trail_key: TrailKey, schemas: Schemas
+) -> Doors:
+    limits = settings.limits
+    prover = Prover(store=store, key=trail_key, origin=settings.origin)
+    cursors = Cursors(
+        secret=settings.key_bytes("cursor.key"), origin=settings.origin, now=now, entropy=secrets.token_bytes
+    )
+    access = Access(
+        standing=writer.standing,
+        now=now,
+        spend=store.spend,
+        refuse_before=store.refuse_before,
+        fresh_id=_fresh_id,
+        token_key=SigningKey.from_pem(settings.secret("token.pem")),
+        origin=settings.origin,
+        public_url=settings.public_url,
+    )
+    refusals = Refusals(committer=writer, standing=writer.standing, now=now, singly=limits.refusals_per_minute)
+    edge = Edge(
+        access=access,
+        refusals=refusals,
+        posts=Quota(rate=limits.posts_per_second, burst=limits.posts_burst, clock=time.monotonic),
+        reads=Quota(rate=limits.reads_per_second, burst=limits.reads_burst, clock=time.monotonic),
+        strangers=Quota(rate=limits.strangers_per_second, burst=limits.strangers_burst, clock=time.monotonic),
+        fresh_id=_fresh_id,
+        body_seconds=limits.body_seconds,
+    )
+    shared: dict[str, Any] = {
+        "committer": writer,
+        "store": store,
+        "standing": writer.standing,
+        "now": now,
+        "prove": prover.receipt,
+        "schemas": schemas,
+    }
+    return Doors(
+        access=access,
+        intake=Intake(**shared, limit=limits.message_bytes),
+        inbox=Inbox(**shared, wake=wake, cursors=cursors),
+        registry=Registry(**shared),
+        trail=Trail(committer=writer, store=store, prover=prover, standing=writer.standing),
+        edge=edge,
+        pin=pin_of(settings, trail_key),
+        ready=lambda: {"writer": writer.alive, "head": writer.alive and store.head().size > 0},
+    )
+
+
+def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:
+    """What a participant needs to trust nobody else, as the operator hands it out."""
+    return {
+        "url": settings.public_url,
+        "origin": settings.origin,
+        "trail_key": trail_key.vkey(),
+        "genesis": settings.genesis,
+    }
+
+
+def _lifespan(doors: Doors, writer: Committer):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        writer.start()
+        counting = asyncio.create_task(doors.edge.refusals.keep_counting())
+        try:
+            yield
+        finally:
+            counting.cancel()
+            if writer.alive:
+                await doors.edge.refusals.count(everything=True)
+            await writer.stop()
+
+    return lifespan
+
+
+def _fresh_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves once it does, and lets waiting readers go when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"serving {self._gateway.settings.origin} on http://{host}:{port}", flush=True)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._gateway.wake.close()
+        super().handle_exit(sig, frame)
+
+
+def _uvicorn_config(gateway: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
+        gateway.app,
+        host=gateway.settings.host,
+        port=gateway.settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+        h11_max_incomplete_event_size=32 * 1024,
+    )

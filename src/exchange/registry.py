@@ -1,0 +1,223 @@
+"""The officers' door: the directory, its changes with their approvals, and the policy sets it names.
+
+Whoever posts a change only carries it: what makes a change is its own signatures, judged against the directory.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exchange import instant, jose, participant, policy, receipt, strictjson
+from exchange.act import Act, NewChange, NewProposal, Repeated
+from exchange.committer import Committer
+from exchange.label import Tier
+from exchange.leaf import Draft, Event, Field
+from exchange.participant import (
+    APPROVAL_LIMIT,
+    Caller,
+    Change,
+    ChangeKind,
+    Judged,
+    Key,
+    Participant,
+    SignedChange,
+)
+from exchange.policy import Standing
+from exchange.receipt import Receipt
+from exchange.refusal import Reason, Refusal
+from exchange.schema import Schemas
+from exchange.store import Store, StoredChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a change: in force with its receipt, or waiting for `missing` more officers."""
+
+    change: str
+    receipt: Receipt
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """standing: what is in force. prove: position, fields -> a receipt for what was committed earlier."""
+
+    committer: Committer
+    store: Store
+    standing: Callable[[], Standing]
+    now: Callable[[], datetime]
+    prove: Callable[..., Awaitable[Receipt]]
+    schemas: Schemas
+
+    def directory(self, caller: Caller) -> dict[str, Any]:
+        """Who takes part, as the caller may see it: clearance is shown to NCBs, status to nobody but oneself."""
+        standing = self.standing()
+        directory = standing.directory
+        return {
+            "origin": directory.origin,
+            "version": directory.version,
+            "policy": directory.policy,
+            "training": directory.training,
+            "participants": [_shown(p, caller.participant) for p in directory],
+        }
+
+    async def changes(self, caller: Caller, *, after: int, limit: int) -> dict[str, Any]:
+        """The changes that the caller may see, from genesis on, with what verifies them: leaf, bytes and opening."""
+        genesis, found, waiting = await asyncio.to_thread(self._history, after, limit)
+        shown = [c for c in found if _may_see(c.kind, c.participant, caller.participant)]
+        answer: dict[str, Any] = {
+            "genesis": genesis,
+            "changes": [_history_entry(c) for c in shown],
+            "next": found[-1].position if len(found) == limit else None,
+        }
+        if caller.participant.id == self.standing().directory.operator:
+            answer["pending"] = [{"change": p.id, "token": p.signed.change.decode()} for p in waiting]
+        return answer
+
+    async def propose(self, token: bytes, caller: Caller) -> Recorded:
+        """token: a change as a JWS by an officer. In force at once if one officer suffices; else it waits.
+
+        Raises Refusal(CHANGE_WRONG | NOT_AN_OFFICER | POLICY_WRONG | POLICY_CASES_FAILED and the gate's).
+        """
+        repeated = await self._recorded_before(token)
+        if repeated is not None:
+            return repeated
+        return await self._record(SignedChange(change=token), caller)
+
+    async def approve(self, change: str, token: bytes, caller: Caller) -> Recorded:
+        """token: an approval as a JWS by another officer. Raises as `propose`; NOT_FOUND where nothing waits."""
+        waiting = await asyncio.to_thread(self.store.proposal, change)
+        if waiting is None:
+            raise Refusal(Reason.NOT_FOUND)
+        if len(token) > APPROVAL_LIMIT:
+            raise Refusal(Reason.JWS_MALFORMED)
+        signed = SignedChange(change=waiting.change, approvals=(*waiting.approvals, token))
+        return await self._record(signed, caller)
+
+    async def policy_texts(self, digest: str) -> dict[str, Any]:
+        """A policy set that is or was in force. Raises Refusal(NOT_FOUND)."""
+        texts = await asyncio.to_thread(self.store.policy_texts, digest)
+        if texts is None:
+            raise Refusal(Reason.NOT_FOUND)
+        return {"digest": digest, **strictjson.parse_object(texts, limit=1 << 20)}
+
+    async def _record(self, signed: SignedChange, caller: Caller) -> Recorded:
+        standing, now = self.standing(), self.now()
+        judged = self._judge(signed, standing, now)
+        if judged.change.kind is ChangeKind.POLICY:
+            await asyncio.to_thread(_check_policy, judged.change)
+        outcome = await self.committer.commit(self._act(signed, caller, standing, now))
+        if isinstance(outcome, Repeated):
+            proven = await self.prove(outcome.position, Field.CHANGE)
+        else:
+            proven = receipt.of(outcome, Field.CHANGE)
+        return Recorded(change=judged.change.id, receipt=proven, missing=judged.missing)
+
+    def _judge(self, signed: SignedChange, standing: Standing, now: datetime) -> Judged:
+        # Its own position is not known before the commit; the fold there uses the real one.
+        position = standing.directory.version + 1
+        return participant.judge(standing.directory, signed, position=position, at=now, schemas=self.schemas)
+
+    def _act(self, signed: SignedChange, caller: Caller, standing: Standing, now: datetime) -> Act:
+        judged = self._judge(signed, standing, now)
+        change = judged.change
+        waits = judged.missing > 0
+        draft = Draft(
+            event=Event.CHANGE_PROPOSED if waits else Event.DIRECTORY_CHANGED,
+            actor=caller.participant.id,
+            object=change.participant if change.kind.public and change.participant else change.id,
+            type=change.kind.value,
+            key=judged.signers[0],
+            sealed={Field.CHANGE: signed.committed()},
+        )
+        row: NewProposal | NewChange
+        if waits:
+            row = NewProposal(change=change.id, signed=signed)
+        else:
+            row = NewChange(
+                change=change.id,
+                kind=change.kind,
+                participant=change.participant,
+                signed=signed,
+                policy=_policy_of(change),
+            )
+        return Act(
+            draft=draft,
+            directory=standing.directory.version,
+            policy=standing.policy.digest,
+            row=row,
+            again=lambda standing, now: self._act(signed, caller, standing, now),
+        )
+
+    async def _recorded_before(self, token: bytes) -> Recorded | None:
+        """A change that was posted before, by its very bytes: a retry gets the first answer."""
+        found = await asyncio.to_thread(self.store.change_of, participant.digest_of(token) if b"." in token else "")
+        if found is None:
+            return None
+        return Recorded(change=found.id, receipt=await self.prove(found.position, Field.CHANGE))
+
+    def _history(self, after: int, limit: int) -> tuple[dict[str, Any], list[StoredChange], list[Any]]:
+        sealed = self.store.sealed(0)
+        genesis = {
+            "leaf": self.store.leaf(0).decode(),
+            "document": sealed.texts[Field.GENESIS].decode(),
+            "opening": jose.encode(sealed.key.salt(Field.GENESIS)),
+        }
+        return genesis, list(self.store.changes(after, limit)), list(self.store.proposals())
+
+
+def _check_policy(change: Change) -> None:
+    """A policy set that does not hold together, or fails its own cases, never comes into force."""
+    policy_set = policy.PolicySet.load(policy.parse_texts(change.content["policy"]))
+    if not all(result.passed for result in policy.run_cases(policy_set)):
+        raise Refusal(Reason.POLICY_CASES_FAILED)
+
+
+def _policy_of(change: Change) -> bytes | None:
+    return strictjson.write(change.content["policy"]) if change.kind is ChangeKind.POLICY else None
+
+
+def _may_see(kind: ChangeKind, about: str, viewer: Participant) -> bool:
+    return kind.public or viewer.tier in (Tier.T0, Tier.T6) or viewer.id == about
+
+
+def _history_entry(change: StoredChange) -> dict[str, Any]:
+    return {
+        "position": change.position,
+        "leaf": change.leaf.decode(),
+        "change": change.signed.change.decode(),
+        "approvals": [a.decode() for a in change.signed.approvals],
+        "opening": jose.encode(change.key.salt(Field.CHANGE)),
+    }
+
+
+def _shown(subject: Participant, viewer: Participant) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": subject.id,
+        "name": subject.name,
+        "tier": subject.tier.value,
+        "country": subject.country,
+        "exercise": subject.exercise,
+        "keys": [_shown_key(key) for key in subject.keys.values()],
+    }
+    whole = viewer.tier in (Tier.T0, Tier.T6) or viewer.id == subject.id
+    if whole or viewer.tier is Tier.T1:
+        shown["clearance"] = subject.clearance.name
+    if whole:
+        shown["status"] = subject.status.value
+        shown["purposes"] = sorted(subject.purposes)
+        shown["crime_areas"] = sorted(subject.crime_areas)
+    return shown
+
+
+def _shown_key(key: Key) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "use": key.use.value,
+        "jwk": key.verifying.jwk,
+        "not_before": instant.write(key.not_before),
+        "not_after": instant.write(key.not_after),
+        "revoked_at": None if key.revoked_at is None else instant.write(key.revoked_at),
+    }

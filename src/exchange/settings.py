@@ -1,0 +1,113 @@
+"""What an exchange is told from outside: one folder, read once at start by the composition root.
+
+The folder holds `exchange.toml`, `secrets/` and, on SQLite, the database. Every setting can be given as an environment
+variable too (EXCHANGE_PUBLIC_URL, EXCHANGE_DATABASE, ...), which wins. What is unsafe is refused here, before
+anything opens.
+"""
+
+import stat
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+FILE = "exchange.toml"
+SECRETS = ("trail.pem", "token.pem", "head.key", "wrapping.key", "cursor.key")
+
+
+class Misconfigured(Exception):
+    """The exchange will not start like this. The text says what is wrong and what to do."""
+
+
+class Limits(BaseSettings):
+    """How much of everything, at most. A participant's share is for each gateway process."""
+
+    message_bytes: int = Field(256 * 1024, ge=1024, le=1024 * 1024)
+    body_seconds: float = Field(10, gt=0)
+    queue: int = Field(2048, ge=16)
+    posts_per_second: float = Field(50, gt=0)
+    posts_burst: int = Field(200, ge=1)
+    reads_per_second: float = Field(100, gt=0)
+    reads_burst: int = Field(400, ge=1)
+    strangers_per_second: float = Field(20, gt=0)
+    strangers_burst: int = Field(200, ge=1)
+    refusals_per_minute: int = Field(10, ge=0)
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two exchanges, and nothing that does not."""
+
+    model_config = SettingsConfigDict(env_prefix="EXCHANGE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    folder: Path
+    origin: str = Field(pattern=r"^[a-z0-9.-]+(/[a-z0-9.-]+)*$", max_length=128)
+    genesis: str = Field(pattern=r"^[0-9a-f]{64}$")
+    public_url: str = Field(pattern=r"^https?://[^/?#]+$")
+    database: str
+    training: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(8700, ge=0, le=65535)
+    workers: int = Field(1, ge=1)
+    limits: Limits = Field(default_factory=Limits)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = init_settings().get("folder")
+        toml = TomlConfigSettingsSource(settings_cls, Path(folder) / FILE if folder else None)
+        return init_settings, env_settings, toml
+
+    @classmethod
+    def load(cls, folder: Path, **overrides: Any) -> Self:
+        """Read, check and hand out. Raises Misconfigured."""
+        if not (folder / FILE).is_file():
+            raise Misconfigured(f"there is no {FILE} in {folder}: make an exchange there with `exchange init {folder}`")
+        try:
+            settings = cls(folder=folder, **overrides)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            raise Misconfigured(f"{folder / FILE}: {wrong}") from None
+        settings.refuse_what_is_unsafe()
+        return settings
+
+    def refuse_what_is_unsafe(self) -> None:
+        """Readable secrets, plain http in public, more writers than SQLite bears."""
+        if not self.training and not self.public_url.startswith("https://"):
+            raise Misconfigured(
+                "public_url is plain http, and this is not a training exchange: put a TLS proxy in front of it and "
+                "set public_url to its https address"
+            )
+        if self.workers > 1 and self.database.startswith("sqlite"):
+            raise Misconfigured(
+                "SQLite has one writer: a second process gains nothing and ruins the slowest answers. "
+                "Set workers to 1, or use PostgreSQL"
+            )
+        for name in SECRETS:
+            self._refuse_readable(self.folder / "secrets" / name)
+
+    def secret(self, name: str) -> bytes:
+        return (self.folder / "secrets" / name).read_bytes()
+
+    def key_bytes(self, name: str) -> bytes:
+        """32 bytes, kept as hex."""
+        try:
+            key = bytes.fromhex(self.secret(name).decode().strip())
+        except ValueError:
+            key = b""
+        if len(key) != 32:
+            raise Misconfigured(f"secrets/{name} is not 64 hexadecimal digits")
+        return key
+
+    @staticmethod
+    def _refuse_readable(path: Path) -> None:
+        if not path.is_file():
+            raise Misconfigured(f"{path} is missing: restore it from where you keep the exchange's secrets")
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise Misconfigured(f"{path} can be read by others: chmod 600 {path}")

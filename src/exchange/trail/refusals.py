@@ -1,0 +1,103 @@
+"""Refusals are recorded too: an authenticated caller's as leaves, in floods counted, a stranger's booked on nobody."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from exchange import receipt
+from exchange.act import Act
+from exchange.committer import Committer
+from exchange.leaf import Draft, Event, Field
+from exchange.participant import Caller
+from exchange.policy import Standing
+from exchange.receipt import Receipt
+from exchange.refusal import Reason, Refusal
+
+_MINUTE = timedelta(minutes=1)
+
+# What the exchange itself could not do is no act of the caller's, and there may be no store to write it to.
+_NOT_RECORDED = frozenset({Reason.OVERLOADED, Reason.STORE_UNAVAILABLE, Reason.FAULT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """singly: how many refusals of one caller for one reason get a leaf of their own in a minute."""
+
+    committer: Committer
+    standing: Callable[[], Standing]
+    now: Callable[[], datetime]
+    singly: int
+    strangers: Counter[str] = field(default_factory=Counter)
+    _minutes: dict[tuple[str, str], "_Minute"] = field(default_factory=dict)
+
+    async def record(self, caller: Caller, refusal: Refusal, ticket: str, path: str) -> Receipt | None:
+        """-> the receipt of the leaf, or None where the refusal was only counted."""
+        if refusal.reason in _NOT_RECORDED:
+            return None
+        minute = self._minute(caller, refusal.reason)
+        if minute.seen > self.singly:
+            minute.uncounted += 1
+            return None
+        return await self._write(
+            Draft(
+                event=Event.REQUEST_REFUSED,
+                actor=caller.participant.id,
+                object=ticket,
+                type=refusal.reason.code,
+                rules=refusal.rules,
+                key=caller.kid,
+                sealed={Field.REASON: path.encode(), Field.USER: caller.user.encode()},
+            )
+        )
+
+    def record_stranger(self, refusal: Refusal) -> None:
+        self.strangers[refusal.reason.code] += 1
+
+    async def count(self, *, everything: bool = False) -> None:
+        """Write one leaf for each flood whose minute is over. everything: at the end, whether it is over or not."""
+        now = self.now()
+        for (actor, reason), minute in list(self._minutes.items()):
+            if not everything and now - minute.began < _MINUTE:
+                continue
+            del self._minutes[actor, reason]
+            if minute.uncounted:
+                draft = Draft(
+                    event=Event.REFUSALS_COUNTED, actor=actor, object=actor, type=reason, count=minute.uncounted
+                )
+                await self._write(draft)
+
+    async def keep_counting(self) -> None:
+        """For the life of the gateway."""
+        while True:
+            await asyncio.sleep(1)
+            try:
+                await self.count()
+            except Refusal:
+                # The store is away or full; what was counted in that minute is lost with it, and the next is not.
+                continue
+
+    def _minute(self, caller: Caller, reason: Reason) -> "_Minute":
+        key, now = (caller.participant.id, reason.code), self.now()
+        minute = self._minutes.get(key)
+        if minute is None:
+            minute = self._minutes[key] = _Minute(began=now)
+        minute.seen += 1
+        return minute
+
+    async def _write(self, draft: Draft) -> Receipt | None:
+        standing = self.standing()
+        act = Act(draft=draft, directory=standing.directory.version, policy=standing.policy.digest)
+        outcome = await self.committer.commit(act)
+        assert isinstance(outcome, receipt.Committed)  # a refusal is never a repeat
+        return receipt.of(outcome, *draft.sealed)
+
+
+@dataclass(slots=True)
+class _Minute:
+    """One caller, one reason, one minute."""
+
+    began: datetime
+    seen: int = 0
+    uncounted: int = 0

@@ -1,0 +1,58 @@
+"""The directory, its changes and the policy sets."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from starlette.responses import Response
+
+from exchange.participant import APPROVAL_LIMIT, CHANGE_LIMIT
+from exchange.registry import Recorded, Registry
+from exchange.web.edge import JOSE, Edge
+from exchange.web.render import as_json
+
+_After = Annotated[int, Query(ge=0)]
+_Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+def add_routes(app: FastAPI, registry: Registry, edge: Edge) -> None:
+    @app.get("/v1/directory", operation_id="directory", tags=["directory"])
+    async def directory(request: Request) -> Response:
+        """Who takes part, as the caller may see it."""
+        return as_json(registry.directory(await edge.caller(request)))
+
+    @app.get("/v1/directory/changes", operation_id="changes", tags=["directory"])
+    async def changes(request: Request, after: _After = 0, limit: _Limit = 500) -> Response:
+        """The signed changes from genesis on: what a client folds, so as to trust no list of keys."""
+        return as_json(await registry.changes(await edge.caller(request), after=after, limit=limit))
+
+    @app.post("/v1/directory/changes", operation_id="propose", tags=["directory"])
+    async def propose(request: Request) -> Response:
+        """A change signed by an officer."""
+        caller = await edge.caller(request)
+        token = await edge.body(request, limit=CHANGE_LIMIT, media_type=JOSE)
+        return _recorded(await registry.propose(token, caller))
+
+    @app.post("/v1/directory/changes/{change}/approvals", operation_id="approve", tags=["directory"])
+    async def approve(request: Request, change: str) -> Response:
+        """Another officer's approval of a change that waits for it."""
+        caller = await edge.caller(request)
+        token = await edge.body(request, limit=APPROVAL_LIMIT, media_type=JOSE)
+        return _recorded(await registry.approve(change, token, caller))
+
+    @app.get("/v1/policies/{digest}", operation_id="policy", tags=["directory"])
+    async def policy(request: Request, digest: str) -> Response:
+        """The texts of a policy set that is or was in force."""
+        await edge.caller(request)
+        return as_json(await registry.policy_texts(digest))
+
+
+def _recorded(recorded: Recorded) -> Response:
+    waits = recorded.missing > 0
+    answer: dict[str, Any] = {
+        "change": recorded.change,
+        "state": "pending" if waits else "applied",
+        "receipt": recorded.receipt.wire(),
+    }
+    if waits:
+        answer["missing"] = recorded.missing
+    return as_json(answer, 202 if waits else 201)
