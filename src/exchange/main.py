@@ -45,6 +45,7 @@ class Gateway:
     store: Store
     wake: Wake
     committer: Committer
+    doors: Doors
     app: FastAPI
 
 
@@ -73,19 +74,22 @@ def build(settings: Settings) -> Gateway:
         queue=settings.limits.queue,
     )
     doors = _doors(settings, store, wake, writer, trail_key, schemas)
-    return Gateway(
-        settings=settings, store=store, wake=wake, committer=writer, app=create_app(doors, _lifespan(doors, writer))
-    )
+    app = create_app(doors, _lifespan(doors, writer))
+    return Gateway(settings=settings, store=store, wake=wake, committer=writer, doors=doors, app=app)
 
 
-def serve(settings: Settings) -> None:
+def run(gateway: Gateway) -> None:
     """Serve until told to stop. Requests under way are answered first; waiting readers are let go at once."""
-    logs.as_json_lines()
-    gateway = build(settings)
     try:
         _Server(_uvicorn_config(gateway), gateway).run()
     finally:
         gateway.store.close()
+
+
+def serve(settings: Settings) -> None:
+    """What `exchange serve` does. Raises Misconfigured and StoreFault before anything is served."""
+    logs.as_json_lines()
+    run(build(settings))
 
 
 def _doors(

@@ -1,0 +1,1 @@
+"""What the exchange costs, measured: `make bench`, or `make bench ONLY=floor,submit`."""
