@@ -26,7 +26,7 @@ LIMIT = 256 * 1024  # bytes of a whole JWS, unless the settings say otherwise
 OLDEST = timedelta(days=7)
 AHEAD = timedelta(seconds=10)
 
-_MAY_BE_LATE = timedelta(seconds=10)  # between the time in the id and sent_at
+_MAY_BE_LATE = 10  # seconds between the time in the id and sent_at
 DEPTH = 12  # of the JSON of an envelope
 
 
@@ -95,7 +95,8 @@ def parse(verified: VerifiedBytes, *, sender: ParticipantId, origin: str, now: d
     LABEL_INCONSISTENT, PERSON_STATUS_MISSING, WRONG_EXCHANGE, NOT_THE_SENDER, SEALING_REQUIRED, PURPOSE_MISSING or
     OUT_OF_TIME. The time is looked at last: a message that is right but late may be the retry of one accepted before.
     """
-    document = strictjson.parse_object(verified.payload, limit=LIMIT, depth=DEPTH)
+    # Whoever opened these bytes held them to the limit in force.
+    document = strictjson.parse_object(verified.payload, limit=len(verified.payload), depth=DEPTH)
     return check(read(document, schemas), sender=sender, origin=origin, now=now)
 
 
@@ -159,8 +160,9 @@ def _check_form(document: Mapping[str, Any], schemas: Schemas) -> None:
 
 
 def _check_times(message: Message, now: datetime) -> None:
-    made = ULID.from_str(message.ulid).datetime
-    if abs(made - message.sent_at) > _MAY_BE_LATE:
+    # In seconds: an id can name a time that no calendar has.
+    made = ULID.from_str(message.ulid).timestamp
+    if abs(made - message.sent_at.timestamp()) > _MAY_BE_LATE:
         raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is within 10 s of the time in the id"),))
     if not now - OLDEST <= message.sent_at <= now + AHEAD:
         raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is at most 7 days back and 10 s ahead"),))

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from exchange.refusal import Reason, Refusal
 
-_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
+# The hours by name: later versions of Python read 24:00 as the next day's midnight, a second way to write it.
+_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 
 
 def parse(text: str) -> datetime:
@@ -26,6 +27,4 @@ def write(moment: datetime) -> str:
     """An aware datetime -> its text in UTC, with six decimals unless they are all zero."""
     if moment.tzinfo is None:
         raise ValueError("an instant needs its time zone")
-    utc = moment.astimezone(UTC)
-    form = "%Y-%m-%dT%H:%M:%S.%fZ" if utc.microsecond else "%Y-%m-%dT%H:%M:%SZ"
-    return utc.strftime(form)
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

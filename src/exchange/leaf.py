@@ -10,6 +10,7 @@ names, reasons and free text appear as commitments only, so that a leaf can outl
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -147,6 +148,7 @@ def read(raw: bytes) -> Leaf:
     """The inverse of `write`; accepts nothing that `write` would not have written. Raises Refusal(LEAF_MALFORMED)."""
     try:
         members = strictjson.parse_object(raw, limit=LIMIT, depth=4)
+        _check_form(members)
         leaf = Leaf(
             at=instant.parse(members["at"]),
             event=Event(members["event"]),
@@ -162,11 +164,9 @@ def read(raw: bytes) -> Leaf:
             policy=members["policy"],
             commit=members.get("commit", {}),
         )
-        canonical = strictjson.write(members) == raw and _write_time(leaf.at) == members["at"]
-        blinded = len(bytes.fromhex(members["blind"])) == 16 and members["v"] == VERSION
-    except (Refusal, KeyError, ValueError, TypeError):
+    except (Refusal, ValueError):
         raise Refusal(Reason.LEAF_MALFORMED) from None
-    if not canonical or not blinded or members.keys() - _MEMBERS:
+    if strictjson.write(members) != raw or _write_time(leaf.at) != members["at"]:
         raise Refusal(Reason.LEAF_MALFORMED)
     return leaf
 
@@ -193,7 +193,49 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(b"\x00" + raw).hexdigest()
 
 
-_MEMBERS = frozenset("v at event actor object type label rules key items count directory policy commit blind".split())
+_REQUIRED: Mapping[str, type] = {
+    "v": int,
+    "at": str,
+    "event": str,
+    "actor": str,
+    "object": str,
+    "directory": int,
+    "policy": str,
+    "blind": str,
+}
+_OPTIONAL: Mapping[str, type] = {
+    "type": str,
+    "label": dict,
+    "rules": list,
+    "key": str,
+    "items": list,
+    "count": int,
+    "commit": dict,
+}
+_LEFT_OUT_IF_EMPTY = ("type", "rules", "key", "items", "commit")
+_TYPES = {**_REQUIRED, **_OPTIONAL}
+_BLIND = re.compile(r"[0-9a-f]{32}")
+_COMMITMENT = re.compile(r"[0-9a-f]{64}")
+
+
+def _check_form(members: Mapping[str, Any]) -> None:
+    """Whether `write` could have written these members. Raises ValueError."""
+    if not _REQUIRED.keys() <= members.keys() <= _TYPES.keys():
+        raise ValueError("a leaf has these members")
+    if any(type(value) is not _TYPES[name] for name, value in members.items()):
+        raise ValueError("a member has its one type")
+    commit = members.get("commit", {})
+    fits = (
+        members["v"] == VERSION
+        and _BLIND.fullmatch(members["blind"])
+        and all(members[name] for name in _LEFT_OUT_IF_EMPTY if name in members)
+        and all(type(rule) is str for rule in members.get("rules", ()))
+        and all(type(position) is int for position in members.get("items", ()))
+        and commit.keys() <= set(Field)
+        and all(type(hash) is str and _COMMITMENT.fullmatch(hash) for hash in commit.values())
+    )
+    if not fits:
+        raise ValueError("a member says what it may say")
 
 
 def _write_time(at: datetime) -> str:

@@ -77,6 +77,8 @@ def verify(receipt: Mapping[str, Any], trail: TrailVerifier) -> VerifiedReceipt:
         position, text, proof_text = receipt["position"], receipt["leaf"], receipt["proof"]
         salts = {Field(name): jose.decode(salt.encode()) for name, salt in receipt["openings"].items()}
         raw = text.encode()
+        if type(position) is not int or type(proof_text) is not str:
+            raise TypeError("a position is a number, a proof is a text")
     except (KeyError, TypeError, ValueError, AttributeError, Refusal):
         raise Refusal(Reason.PROOF_WRONG) from None
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 FILE = "exchange.toml"
@@ -20,19 +20,21 @@ class Misconfigured(Exception):
     """The exchange will not start like this. The text says what is wrong and what to do."""
 
 
-class Limits(BaseSettings):
+class Limits(BaseModel):
     """How much of everything, at most. A participant's share is for each gateway process."""
 
-    message_bytes: int = Field(256 * 1024, ge=1024, le=1024 * 1024)
-    body_seconds: float = Field(10, gt=0)
-    queue: int = Field(2048, ge=16)
-    posts_per_second: float = Field(50, gt=0)
-    posts_burst: int = Field(200, ge=1)
-    reads_per_second: float = Field(100, gt=0)
-    reads_burst: int = Field(400, ge=1)
-    strangers_per_second: float = Field(20, gt=0)
-    strangers_burst: int = Field(200, ge=1)
-    refusals_per_minute: int = Field(10, ge=0)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
+    body_seconds: float = Field(default=10, gt=0)
+    queue: int = Field(default=2048, ge=16)
+    posts_per_second: float = Field(default=50, gt=0)
+    posts_burst: int = Field(default=200, ge=1)
+    reads_per_second: float = Field(default=100, gt=0)
+    reads_burst: int = Field(default=400, ge=1)
+    strangers_per_second: float = Field(default=20, gt=0)
+    strangers_burst: int = Field(default=200, ge=1)
+    refusals_per_minute: int = Field(default=10, ge=0)
 
 
 class Settings(BaseSettings):
@@ -47,8 +49,8 @@ class Settings(BaseSettings):
     database: str
     training: bool = False
     host: str = "127.0.0.1"
-    port: int = Field(8700, ge=0, le=65535)
-    workers: int = Field(1, ge=1)
+    port: int = Field(default=8700, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1)
     limits: Limits = Field(default_factory=Limits)
 
     @classmethod
@@ -74,6 +76,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
             raise Misconfigured(f"{folder / FILE}: {wrong}") from None
+        except ValueError as error:
+            raise Misconfigured(f"{folder / FILE}, or a variable EXCHANGE_...: {error}") from None
         settings.refuse_what_is_unsafe()
         return settings
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from exchange.refusal import Reason, Refusal
 
-JsonValue: TypeAlias = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
 _MAX_NODES = 50_000
 _MAX_INTEGER = 2**53 - 1

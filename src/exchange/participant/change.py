@@ -82,8 +82,8 @@ def write_change(
     kind: ChangeKind, *, origin: str, id: str, made_at: datetime, key: SigningKey, **content: Any
 ) -> bytes:
     """The officer's side: -> a JWS. `content`: the members that this kind has, see schemas/change.schema.json."""
-    members = {"v": 1, "aud": origin, "id": id, "made_at": instant.write(made_at), "kind": kind.value, **content}
-    return jose.sign(strictjson.write(members), Kind.CHANGE, key)
+    members: dict[str, Any] = {"v": 1, "aud": origin, "id": id, "made_at": instant.write(made_at), "kind": kind.value}
+    return jose.sign(strictjson.write(members | content), Kind.CHANGE, key)
 
 
 def parse_approval(payload: bytes, *, schemas: Schemas, origin: str) -> tuple[str, str]:
@@ -95,12 +95,13 @@ def parse_approval(payload: bytes, *, schemas: Schemas, origin: str) -> tuple[st
 
 
 def write_approval(*, origin: str, change: str, digest: str, made_at: datetime, key: SigningKey) -> bytes:
-    members = {"v": 1, "aud": origin, "change": change, "digest": digest, "made_at": instant.write(made_at)}
+    made = instant.write(made_at)
+    members: dict[str, Any] = {"v": 1, "aud": origin, "change": change, "digest": digest, "made_at": made}
     return jose.sign(strictjson.write(members), Kind.APPROVAL, key)
 
 
 def parse_genesis(document: bytes, *, schemas: Schemas) -> Genesis:
-    """Raises Refusal(JSON_MALFORMED | SCHEMA_VIOLATION | KEY_MALFORMED | HISTORY_WRONG)."""
+    """Raises Refusal(JSON_MALFORMED | SCHEMA_VIOLATION | KEY_MALFORMED | CHANGE_WRONG | HISTORY_WRONG)."""
     members = strictjson.parse_object(document, limit=CHANGE_LIMIT)
     schemas.check("genesis", members)
     stated = members["operator"]
@@ -131,7 +132,7 @@ def parse_genesis(document: bytes, *, schemas: Schemas) -> Genesis:
 
 
 def parse_key(members: Mapping[str, Any], use: Use) -> Key:
-    """members: jwk, not_before, not_after."""
+    """members: jwk, not_before, not_after. Raises Refusal(KEY_MALFORMED | CHANGE_WRONG)."""
     key = Key(
         verifying=jose.public_key(members["jwk"]),
         use=use,

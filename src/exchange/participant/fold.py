@@ -123,13 +123,13 @@ def _approver(
 def _check_signers(directory: Directory, change: Change, weight: Weight, signers: list[str]) -> None:
     if len(set(signers)) < len(signers):
         raise Refusal(Reason.ALREADY_APPROVED)
-    may_sign = {
+    may_sign: dict[Weight, set[str]] = {
         Weight.WIDENS: {directory.operator},
         Weight.NARROWS: {directory.operator},
         Weight.OWN_KEY: {change.participant},
         Weight.OWN_OR_NARROWS: {change.participant, directory.operator},
-    }[weight]
-    if not all(directory.owners[kid] in may_sign for kid in signers):
+    }
+    if not all(directory.owners[kid] in may_sign[weight] for kid in signers):
         raise Refusal(Reason.NOT_AN_OFFICER)
 
 
