@@ -1,0 +1,253 @@
+"""The whole trail, checked entry by entry against a signed checkpoint, wherever the entries come from.
+
+Entries may come from a living exchange, from a database or from a file. Nothing of their source is believed but the
+trail's key and, if it is given, the hash of the genesis leaf. The numbers in the code are these checks:
+
+    1  positions follow one another, and there are as many as the checkpoint says
+    2  a leaf is as its writer writes leaves, and as its source remembers its hash
+    3  time never goes back
+    4  every opening fits its commitment, and whatever an auditor may open is there
+    5  the directory folds from genesis, and each leaf names what was in force
+    6  what was signed was signed with a key that was valid, there and then, for its actor
+    7  what was read or acknowledged had been accepted before; nothing was accepted twice
+    8  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from exchange import leaf, merkle, participant, strictjson
+from exchange.leaf import Event, Field, Leaf
+from exchange.merkle import Frontier, Hash
+from exchange.note import Checkpoint
+from exchange.participant import CHANGE_LIMIT, Directory, SignedChange, Use
+from exchange.refusal import Refusal
+from exchange.schema import Schemas
+
+_TEXT_LIMIT = 2 * CHANGE_LIMIT  # bytes of a change with its approvals
+_NOT_FOR_AUDITORS = frozenset({Field.MESSAGE.value})
+_SIGNED = frozenset({Event.MESSAGE_ACCEPTED, Event.ITEM_ACKNOWLEDGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A commitment's salt and its content."""
+
+    salt: bytes
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A position of the trail, as its source has it; nothing of it is verified.
+
+    hash: the leaf's, where the source keeps it apart from the leaf. faults: what the source itself found wrong here.
+    """
+
+    position: int
+    leaf: bytes
+    openings: Mapping[Field, Opening] = field(default_factory=dict)
+    hash: Hash | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold. position: where, or None where it concerns the whole."""
+
+    position: int | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an audit came to. counts: how many of each event, of openings that fitted, of changes and keys checked."""
+
+    origin: str
+    size: int
+    entries: int
+    findings: tuple[Finding, ...]
+    events: Mapping[str, int]
+    checked: Mapping[str, int]
+
+    @property
+    def whole(self) -> bool:
+        return not self.findings
+
+
+class Auditor:
+    """Takes the entries in order, then says what it found.
+
+    checkpoint: signed, of the size that is checked; entries beyond it are not asked for. genesis: the hash of the
+    genesis leaf in hex, where it is known. earlier: other signed checkpoints of this trail, of any size up to this.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        trail_key: str,
+        schemas: Schemas,
+        genesis: str | None = None,
+        earlier: Sequence[Checkpoint] = (),
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._trail_key = trail_key
+        self._schemas = schemas
+        self._genesis = genesis
+        self._roots = {other.size: other.root for other in earlier if other.size <= checkpoint.size}
+        self._findings: list[Finding] = []
+        self._tree = Frontier.empty()
+        self._next = 0
+        self._last: datetime | None = None
+        self._directory: Directory | None = None
+        self._history_holds = True
+        self._accepted: dict[int, str] = {}  # position -> item
+        self._items: set[str] = set()
+        self._events: Counter[str] = Counter()
+        self._checked: Counter[str] = Counter()
+
+    @property
+    def next(self) -> int:
+        """The position that is examined next; done when it has reached the checkpoint's size."""
+        return self._next
+
+    def examine(self, entry: Entry) -> None:
+        """The next entry. Never raises for what is wrong with it: that is noted."""
+        position = entry.position
+        if position != self._next:  # 1
+            says = "is missing" if position > self._next else f"comes where {self._next} is expected"
+            self._note(min(position, self._next), says)
+        self._next = position + 1
+        for fault in entry.faults:
+            self._note(position, fault)
+
+        hashed = merkle.leaf_hash(entry.leaf)
+        if entry.hash is not None and entry.hash != hashed:  # 2
+            self._note(position, "the leaf is not the one whose hash was kept")
+        self._tree = self._tree.append(hashed)
+        self._compare_root(self._tree.size)
+
+        try:
+            stated = leaf.read(entry.leaf)  # 2
+        except Refusal:
+            self._break(position, "the bytes are no leaf of a trail")
+            return
+        self._events[stated.event.value] += 1
+        self._check_time(position, stated)
+        self._check_openings(position, stated, entry.openings)
+        self._check_in_force(position, stated, entry)
+        self._check_key(position, stated)
+        self._check_items(position, stated)
+
+    def conclude(self) -> Report:
+        size, found = self._checkpoint.size, self._tree.size
+        if self._next < size:  # 1
+            self._note(self._next, f"is missing: the trail ends here, and the checkpoint signs {size} entries")
+        if self._next > size:
+            self._note(size, f"is beyond the checkpoint, which signs {size} entries")
+        return Report(
+            origin=self._checkpoint.origin,
+            size=size,
+            entries=found,
+            findings=tuple(self._findings),
+            events=dict(sorted(self._events.items())),
+            checked=dict(sorted(self._checked.items())),
+        )
+
+    def _check_time(self, position: int, stated: Leaf) -> None:
+        if self._last is not None and stated.at < self._last:  # 3
+            self._note(position, "its time lies before that of the entry before it")
+        self._last = stated.at
+
+    def _check_openings(self, position: int, stated: Leaf, openings: Mapping[Field, Opening]) -> None:
+        for kind, opening in openings.items():  # 4
+            if leaf.opens(stated, kind, opening.salt, opening.text):
+                self._checked["openings"] += 1
+            else:
+                self._note(position, f"the {kind.value} is not what the leaf committed to")
+        for name in sorted(stated.commit.keys() - {n.value for n in openings} - _NOT_FOR_AUDITORS):
+            self._note(position, f"the {name} that the leaf committed to is missing")
+
+    def _check_in_force(self, position: int, stated: Leaf, entry: Entry) -> None:
+        if position == 0:
+            self._begin(stated, entry)
+        elif stated.event is Event.GENESIS:
+            self._note(position, "a trail begins once")
+        if self._directory is None or not self._history_holds:
+            return
+        if (stated.directory, stated.policy) != (self._directory.version, self._directory.policy):  # 5
+            self._note(position, "it names a directory or a policy that was not in force")
+        if stated.event is Event.DIRECTORY_CHANGED:
+            self._fold(position, stated, entry)
+
+    def _begin(self, stated: Leaf, entry: Entry) -> None:
+        try:
+            if stated.event is not Event.GENESIS or Field.GENESIS not in entry.openings:
+                raise ValueError("no genesis")
+            genesis = participant.parse_genesis(entry.openings[Field.GENESIS].text, schemas=self._schemas)
+        except (Refusal, ValueError):
+            self._break(0, "the trail does not begin with a genesis")
+            return
+        if self._genesis is not None and leaf.digest(entry.leaf) != self._genesis:
+            self._note(0, "this is not the genesis that was pinned")
+        if genesis.directory.origin != self._checkpoint.origin or genesis.trail_key != self._trail_key:
+            self._note(0, "the genesis is of another exchange, or names another trail key")
+        self._directory = genesis.directory
+
+    def _fold(self, position: int, stated: Leaf, entry: Entry) -> None:
+        assert self._directory is not None  # asked by the caller
+        try:
+            opening = entry.openings[Field.CHANGE]
+            signed = _signed_change(opening.text)
+            self._directory = participant.fold(
+                self._directory, signed, position=position, at=stated.at, schemas=self._schemas
+            )
+        except (Refusal, KeyError, TypeError, AttributeError, UnicodeEncodeError):
+            self._break(position, "the change does not follow from the directory before it")
+            return
+        self._checked["changes"] += 1
+
+    def _check_key(self, position: int, stated: Leaf) -> None:
+        if stated.event not in _SIGNED or self._directory is None or not self._history_holds:
+            return
+        owner = self._directory.get(stated.actor)
+        key = None if owner is None else owner.keys.get(stated.key)
+        if key is None or key.use is not Use.MESSAGE or not key.valid_at(stated.at):  # 6
+            self._note(position, f"{stated.actor} had no such key to sign messages with")
+        else:
+            self._checked["keys"] += 1
+
+    def _check_items(self, position: int, stated: Leaf) -> None:
+        if stated.event is Event.MESSAGE_ACCEPTED:  # 7
+            if stated.object in self._items or not stated.object.startswith(stated.actor + ":"):
+                self._note(position, "the item is not its actor's, or was accepted before")
+            self._items.add(stated.object)
+            self._accepted[position] = stated.object
+        elif stated.event is Event.ITEM_ACKNOWLEDGED and stated.object not in self._items:
+            self._note(position, "an item is acknowledged that was never accepted")
+        elif any(item not in self._accepted for item in stated.items):
+            self._note(position, "it shows an item that was never accepted")
+
+    def _compare_root(self, size: int) -> None:
+        wanted = self._roots.get(size)  # 8
+        if wanted is not None and wanted != self._tree.root():
+            self._note(None, f"the first {size} entries are not those of an earlier signed checkpoint")
+        if size == self._checkpoint.size and self._tree.root() != self._checkpoint.root:
+            self._note(None, f"the root over the {size} entries is not the signed one")
+
+    def _break(self, position: int, says: str) -> None:
+        """Where the history is broken, what follows cannot be judged by it: one finding, not one for each entry."""
+        self._note(position, says)
+        self._history_holds = False
+
+    def _note(self, position: int | None, says: str) -> None:
+        self._findings.append(Finding(position, says))
+
+
+def _signed_change(text: bytes) -> SignedChange:
+    """The inverse of `SignedChange.committed`. Raises Refusal, KeyError, TypeError or AttributeError."""
+    members = strictjson.parse_object(text, limit=_TEXT_LIMIT)
+    return SignedChange(change=members["change"].encode(), approvals=tuple(a.encode() for a in members["approvals"]))

@@ -1,0 +1,47 @@
+"""The exchange's SDK: signs, posts, reads and verifies, for a participant that trusts no more than its pin.
+
+async with Client.open(Path("ncb-fra")) as client:
+    draft = await client.compose("message", "Seizure at the port", {"text": "..."}, ["ncb-ita", "tier:T3"])
+    sent = await client.send(draft)
+    print(sent.item, sent.released)
+
+    async for message in client.follow():
+        print(message.message.sender, message.document["subject"])
+"""
+
+from exchange.client.client import Client
+from exchange.client.compose import Author, Draft, compose, recipient
+from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused, Unproven, Unreachable
+from exchange.client.officer import Officer, Proposed, Waiting
+from exchange.client.profile import Pin, Profile
+from exchange.client.reading import Doubtful, Page, Received
+from exchange.client.sending import Outcome, Preview, Sent
+from exchange.client.trail import Trail
+from exchange.client.wire import Patience
+
+__all__ = [
+    "Author",
+    "Client",
+    "Doubtful",
+    "Draft",
+    "ExchangeError",
+    "Forked",
+    "Officer",
+    "Outcome",
+    "Page",
+    "Patience",
+    "Pin",
+    "Preview",
+    "Profile",
+    "ProfileWrong",
+    "Proposed",
+    "Received",
+    "Refused",
+    "Sent",
+    "Trail",
+    "Unproven",
+    "Unreachable",
+    "Waiting",
+    "compose",
+    "recipient",
+]

@@ -1,0 +1,146 @@
+"""What officers do: propose changes of the directory, look at those that wait, approve them; and the policy set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ulid import ULID
+
+from exchange import jose, participant
+from exchange.client.clock import Clock
+from exchange.client.errors import Refused, Unproven
+from exchange.client.history import History
+from exchange.client.profile import Profile
+from exchange.client.watch import Watch
+from exchange.client.wire import Answer, Wire
+from exchange.leaf import Event
+from exchange.participant import CHANGE_LIMIT, Change, ChangeKind, Use
+from exchange.receipt import VerifiedReceipt
+from exchange.refusal import Reason, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What became of a change. missing: how many more officers must sign before it is in force."""
+
+    change: str
+    missing: int
+    receipt: VerifiedReceipt
+
+    @property
+    def applied(self) -> bool:
+        return self.missing == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A change that waits for another officer: parsed, and the bytes that an approval names."""
+
+    change: Change
+    signer: str
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """A change is what its signatures make of it; whoever posts it only carries it."""
+
+    wire: Wire
+    watch: Watch
+    history: History
+    profile: Profile
+    clock: Clock
+
+    async def propose(self, kind: ChangeKind, **content: Any) -> Proposed:
+        """Sign a change with this profile's officer key and post it. content: see schemas/change.schema.json."""
+        return await self.carry(self.sign(kind, **content))
+
+    def sign(self, kind: ChangeKind, **content: Any) -> bytes:
+        """-> the change as a JWS. Raises Refused where it does not fit its schema."""
+        now = self.clock.now()
+        token = participant.write_change(
+            kind,
+            origin=self.profile.pin.origin,
+            id=str(ULID.from_datetime(now)),
+            made_at=now,
+            key=self.profile.key(Use.OFFICER),
+            **content,
+        )
+        self._parsed(token)
+        return token
+
+    async def carry(self, token: bytes) -> Proposed:
+        """Post a change that was signed anywhere: an enrolment's key changes, for one."""
+        self.watch.refuse_if_forked()
+        change = self._parsed(token)
+        return await self._recorded(await self.wire.post("/v1/directory/changes", token), change)
+
+    async def approve(self, change: str) -> Proposed:
+        """Sign a change that waits, by its id. Look at it first: `waiting`. Raises Refused(NOT_FOUND)."""
+        self.watch.refuse_if_forked()
+        found = next((one for one in await self.waiting() if one.change.id == change), None)
+        if found is None:
+            raise Refused.here(Refusal(Reason.NOT_FOUND))
+        approval = participant.write_approval(
+            origin=self.profile.pin.origin,
+            change=change,
+            digest=participant.digest_of(found.token),
+            made_at=self.clock.now(),
+            key=self.profile.key(Use.OFFICER),
+        )
+        answer = await self.wire.post(f"/v1/directory/changes/{change}/approvals", approval)
+        return await self._recorded(answer, found.change)
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        """The changes that wait for another officer; shown to the operator only."""
+        directory = await self.history.directory()
+        shown = (await self.wire.get("/v1/directory/changes", after=directory.version)).object()
+        return tuple(self._waiting(one["token"].encode()) for one in shown.get("pending", ()))
+
+    async def listing(self) -> Mapping[str, Any]:
+        """The directory as the exchange tells it, rights and status included where we may see them. Its keys are
+        compared with those folded here. Raises Unproven where they differ.
+        """
+        directory = await self.history.directory(fresh=True)
+        listed = (await self.wire.get("/v1/directory")).object()
+        for one in listed.get("participants", ()):
+            folded = directory.get(one["id"])
+            if folded is None or {key["kid"] for key in one["keys"]} != folded.keys.keys():
+                raise Unproven(f"the exchange lists other keys for {one['id']} than its changes give")
+        return listed
+
+    async def policy(self, digest: str | None = None) -> Mapping[str, Any]:
+        """The texts of a policy set, {schema, policies, cases}: of the one in force, unless another is named."""
+        wanted = digest or (await self.history.directory(fresh=True)).policy
+        shown = (await self.wire.get(f"/v1/policies/{wanted}")).object()
+        texts = {name: shown.get(name) for name in ("schema", "policies", "cases")}
+        if participant.policy_digest(texts) != wanted:
+            raise Unproven(f"the policy set shown is not the one named {wanted}")
+        return texts
+
+    async def _recorded(self, answer: Answer, change: Change) -> Proposed:
+        members = answer.object()
+        receipt = self.watch.verify(members.get("receipt"), f"the change {change.id}")
+        missing = members.get("missing", 0)
+        expected = Event.CHANGE_PROPOSED if missing else Event.DIRECTORY_CHANGED
+        if receipt.leaf.event is not expected or receipt.leaf.type != change.kind.value:
+            raise Unproven(f"the receipt for the change {change.id} speaks of something else")
+        if not missing:
+            # In force means that everybody who follows the history has it: so do we.
+            directory = await self.history.directory(fresh=True)
+            if change.id not in directory.changes and change.kind.public:
+                raise Unproven(f"the change {change.id} is said to be in force, and the history does not have it")
+        await self.watch.settle()
+        return Proposed(change=change.id, missing=missing, receipt=receipt)
+
+    def _waiting(self, token: bytes) -> Waiting:
+        signer = jose.key_id_of(token, limit=CHANGE_LIMIT)
+        return Waiting(change=self._parsed(token), signer=signer, token=token)
+
+    def _parsed(self, token: bytes) -> Change:
+        """The change in a token, not verified: for showing, and for naming it. Raises Refused."""
+        try:
+            payload = jose.decode(token.split(b".")[1] if token.count(b".") == 2 else b"")
+            return participant.parse_change(payload, schemas=self.history.schemas, origin=self.profile.pin.origin)
+        except Refusal as refusal:
+            raise Refused.here(refusal) from None
