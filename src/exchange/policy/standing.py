@@ -1,0 +1,31 @@
+"""What is in force together: who takes part, and by which policy. A change of either makes a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exchange.label import Tier
+from exchange.participant import Directory, Participant
+from exchange.policy.policy_set import PolicySet
+
+Circle = tuple[Participant, ...]  # in the order of their ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """everybody, of_country, of_tier: the circles that a message may be addressed to, expanded once and not at every
+    message. The operator and oversight are in no circle: nothing is sent to them by addressing a country or all.
+    """
+
+    directory: Directory
+    policy: PolicySet
+    everybody: Circle = field(init=False, repr=False, compare=False)
+    of_country: Mapping[str, Circle] = field(init=False, repr=False, compare=False)
+    of_tier: Mapping[Tier, Circle] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        everybody = tuple(who for who in self.directory if who.tier not in (Tier.T0, Tier.T6))
+        countries = {who.country for who in self.directory.participants.values()}
+        of_country = {country: tuple(who for who in everybody if who.country == country) for country in countries}
+        of_tier = {tier: tuple(who for who in everybody if who.tier is tier) for tier in Tier}
+        for name, circle in (("everybody", everybody), ("of_country", of_country), ("of_tier", of_tier)):
+            object.__setattr__(self, name, circle)

@@ -1,0 +1,115 @@
+"""Facts about a participant and an item at a moment: all that needs identity, time or open sets is settled here.
+
+A policy reads these facts and nothing else. They are flat, never optional and name nobody, so equal facts are equal
+questions: what was decided once need not be decided again, and needs no forgetting when a right ends or an item
+expires. The trail keeps them, and any auditor can decide again from them.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from exchange.envelope import Message
+from exchange.label import Handling, Label, Tier, Visibility
+from exchange.participant import Key, Participant, ParticipantId
+
+_EXERCISE = frozenset({Handling.EXERCISE})
+
+# Tuples and not the usual dataclasses: they are the keys by which decisions are remembered, five for each message.
+
+
+class ParticipantFacts(NamedTuple):
+    """Who asks. clearance: the rank of the highest classification that it may read."""
+
+    tier: Tier
+    clearance: int
+    active: bool
+    exercise: bool
+
+
+class ItemFacts(NamedTuple):
+    """What an item's label says. handling: without EXERCISE, which is the fact of that name. direct: to addressees."""
+
+    rank: int
+    handling: frozenset[Handling]
+    tiers: frozenset[Tier]
+    hit: Visibility
+    direct: bool
+    exercise: bool
+
+
+class TrailFacts(NamedTuple):
+    """The trail: there is one, and nothing to tell of it."""
+
+
+class PostingFacts(NamedTuple):
+    """What a message states where its label demands that it be stated (R31, R32)."""
+
+    age_stated: bool
+    necessity_stated: bool
+
+
+class ReadingFacts(NamedTuple):
+    """What a reader and an item are to each other now."""
+
+    addressee: bool
+    is_source: bool
+    excluded: bool
+    expired: bool
+
+
+class InspectingFacts(NamedTuple):
+    """An auditor and the trail: nothing lies between them."""
+
+
+Principal = ParticipantFacts
+Resource = ItemFacts | TrailFacts
+Context = PostingFacts | ReadingFacts | InspectingFacts
+
+
+def participant(who: Participant) -> ParticipantFacts:
+    return ParticipantFacts(who.tier, int(who.clearance), who.active, who.exercise)
+
+
+def recipient(who: Participant) -> ParticipantFacts:
+    """The same, as routing asks: a suspension is not published, so it withholds nothing in a sender's eyes. The
+    suspended participant stays without it, because reading asks for the real status.
+    """
+    return ParticipantFacts(who.tier, int(who.clearance), True, who.exercise)
+
+
+def item(label: Label) -> ItemFacts:
+    handling = label.handling
+    exercise = Handling.EXERCISE in handling
+    return ItemFacts(
+        int(label.classification),
+        handling - _EXERCISE if exercise else handling,
+        label.releasable_to.tiers,
+        label.hit_visibility,
+        True,
+        exercise,
+    )
+
+
+def posting(message: Message) -> PostingFacts:
+    return PostingFacts(message.minors_state_their_age, message.special_data_is_justified)
+
+
+def reading(
+    label: Label, *, sender: ParticipantId, reader: Participant, addressee: bool, now: datetime
+) -> ReadingFacts:
+    """addressee: whether the item was addressed to this reader, by name or as one of a country, a tier or all."""
+    expires = label.expires
+    return ReadingFacts(
+        addressee,
+        reader.id == sender,
+        label.releasable_to.excludes(reader.country),
+        expires is not None and expires <= now,
+    )
+
+
+def valid_until(label: Label, key: Key | None, now: datetime) -> datetime | None:
+    """The next moment after `now` at which time alone may change a decision about an item: its own expiry, or the end
+    of the key that signed it. None if no such moment lies ahead.
+    """
+    ends = (label.expires, None if key is None else key.not_after)
+    return min((end for end in ends if end is not None and end > now), default=None)
