@@ -11,8 +11,9 @@ async with Client.open(Path("ncb-fra")) as client:
 
 from exchange.client.client import Client
 from exchange.client.compose import Author, Draft, compose, recipient
+from exchange.client.enrolment import Enrolment, enrol, introduce
 from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused, Unproven, Unreachable
-from exchange.client.officer import Officer, Proposed, Waiting
+from exchange.client.officer import Identity, Officer, Proposed, Rights, Waiting
 from exchange.client.profile import Pin, Profile
 from exchange.client.reading import Doubtful, Page, Received
 from exchange.client.sending import Outcome, Preview, Sent
@@ -24,8 +25,10 @@ __all__ = [
     "Client",
     "Doubtful",
     "Draft",
+    "Enrolment",
     "ExchangeError",
     "Forked",
+    "Identity",
     "Officer",
     "Outcome",
     "Page",
@@ -37,11 +40,14 @@ __all__ = [
     "Proposed",
     "Received",
     "Refused",
+    "Rights",
     "Sent",
     "Trail",
     "Unproven",
     "Unreachable",
     "Waiting",
     "compose",
+    "enrol",
+    "introduce",
     "recipient",
 ]

@@ -1,6 +1,6 @@
 """What officers do: propose changes of the directory, look at those that wait, approve them; and the policy set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,25 @@ from exchange.leaf import Event
 from exchange.participant import CHANGE_LIMIT, Change, ChangeKind, Use
 from exchange.receipt import VerifiedReceipt
 from exchange.refusal import Reason, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who somebody is to be: its id (`ncb-fra`), its name as people read it, its tier (`T1`) and its country."""
+
+    participant: str
+    name: str
+    tier: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a participant may from now on, in place of what it might before."""
+
+    clearance: str = "OUO"
+    purposes: Sequence[str] = ()
+    crime_areas: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +73,28 @@ class Officer:
     async def propose(self, kind: ChangeKind, **content: Any) -> Proposed:
         """Sign a change with this profile's officer key and post it. content: see schemas/change.schema.json."""
         return await self.carry(self.sign(kind, **content))
+
+    async def admit(self, identity: Identity, officers: Sequence[Mapping[str, Any]]) -> Proposed:
+        """Propose that somebody enters, with its officers' keys (jwk, not_before, not_after) and no rights yet."""
+        return await self.propose(
+            ChangeKind.ADMIT,
+            participant=identity.participant,
+            name=identity.name,
+            tier=identity.tier,
+            country=identity.country,
+            exercise=(await self.history.directory()).training,
+            officers=list(officers),
+        )
+
+    async def grant(self, participant: str, rights: Rights) -> Proposed:
+        """Propose what a participant may; two officers to widen, one to narrow."""
+        return await self.propose(
+            ChangeKind.RIGHTS,
+            participant=participant,
+            clearance=rights.clearance,
+            purposes=list(rights.purposes),
+            crime_areas=list(rights.crime_areas),
+        )
 
     def sign(self, kind: ChangeKind, **content: Any) -> bytes:
         """-> the change as a JWS. Raises Refused where it does not fit its schema."""
