@@ -13,7 +13,6 @@ from exchange.jose import SigningKey
 from exchange.note import TrailKey
 from exchange.participant import Use, policy_digest
 from exchange.policy import PolicySet
-from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
 from exchange.settings import FILE, Misconfigured
 from exchange.store import KeyWrap, Store
@@ -96,8 +95,8 @@ def _first_policy(charter: Charter) -> PolicySet:
     if charter.skip_cases:
         if not charter.training:
             raise Misconfigured("only a training exchange may take its first policy set without running its cases")
-    elif not all(result.passed for result in policy.run_cases(policy_set)):
-        raise Refusal(Reason.POLICY_CASES_FAILED)
+    else:
+        policy.check_cases(policy_set)
     return policy_set
 
 

@@ -19,7 +19,7 @@ from exchange.envelope import AHEAD, OLDEST
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Standing
+from exchange.policy import Answer, Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
@@ -188,7 +188,7 @@ class Inbox:
             if routing.may_read(
                 standing, item.label, sender=item.sender, reader=participant, addressee=item.sender != reader, now=now
             ).outcome
-            == "CONTENT"
+            is Answer.CONTENT
         ]
 
     async def _held(self, caller: Caller, item: str) -> StoredItem:

@@ -14,7 +14,7 @@ from exchange.jose import Kind, VerifiedBytes
 from exchange.label import Classification
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Permit, Standing, may_post
+from exchange.policy import Answer, Permit, Standing, may_post
 from exchange.receipt import Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
@@ -119,10 +119,10 @@ class Intake:
         await self.committer.commit(
             Act(draft=asked, directory=standing.directory.version, policy=standing.policy.digest)
         )
-        return Preview(outcome=permit.outcome, rules=permit.rules, routing=routed.for_sender())
+        return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:
-        """Steps 5 and 6, a pure function of message, snapshot and time; asked again if these change before the commit."""
+        """Steps 5 and 6: a pure function of message, snapshot and time, asked again if these change before the commit."""
         key = standing.directory.participants[message.sender].keys[verified.key.kid]
         if not key.valid_at(now):
             raise Refusal(Reason.KEY_NOT_VALID)
@@ -133,7 +133,7 @@ class Intake:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=_row(verified, message, routed),
-            valid_until=relation.valid_until(message.label, key),
+            valid_until=relation.valid_until(message.label, key, now),
             again=lambda standing, now: self._decide(verified, message, standing, now),
         )
 
@@ -208,7 +208,7 @@ def _row(verified: VerifiedBytes, message: Message, routed: Routing) -> NewItem:
 def _reads(found: StoredItem, reader: ParticipantId, standing: Standing, now: datetime) -> bool:
     participant = standing.directory.participants[reader]
     decision = routing.may_read(standing, found.label, sender=found.sender, reader=participant, addressee=True, now=now)
-    return decision.outcome == "CONTENT"
+    return decision.outcome is Answer.CONTENT
 
 
 def _duties(message: Message) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -181,7 +182,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"serving {self._gateway.settings.origin} on http://{host}:{port}", flush=True)
+            sys.stdout.write(f"serving {self._gateway.settings.origin} on http://{host}:{port}\n")
+            sys.stdout.flush()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._gateway.wake.close()

@@ -73,7 +73,7 @@ class Registry:
             "next": found[-1].position if len(found) == limit else None,
         }
         if caller.participant.id == self.standing().directory.operator:
-            answer["pending"] = [{"change": p.id, "token": p.signed.change.decode()} for p in waiting]
+            answer["pending"] = [{"id": p.id, "change": p.signed.change.decode(), "position": p.position} for p in waiting]
         return answer
 
     async def propose(self, token: bytes, caller: Caller) -> Recorded:
@@ -93,7 +93,8 @@ class Registry:
             raise Refusal(Reason.NOT_FOUND)
         if len(token) > APPROVAL_LIMIT:
             raise Refusal(Reason.JWS_MALFORMED)
-        signed = SignedChange(change=waiting.change, approvals=(*waiting.approvals, token))
+        proposed = waiting.signed
+        signed = SignedChange(change=proposed.change, approvals=(*proposed.approvals, token))
         return await self._record(signed, caller)
 
     async def policy_texts(self, digest: str) -> dict[str, Any]:
@@ -170,9 +171,7 @@ class Registry:
 
 def _check_policy(change: Change) -> None:
     """A policy set that does not hold together, or fails its own cases, never comes into force."""
-    policy_set = policy.PolicySet.load(policy.parse_texts(change.content["policy"]))
-    if not all(result.passed for result in policy.run_cases(policy_set)):
-        raise Refusal(Reason.POLICY_CASES_FAILED)
+    policy.check_cases(policy.PolicySet.load(policy.parse_texts(change.content["policy"])))
 
 
 def _policy_of(change: Change) -> bytes | None:

@@ -15,7 +15,15 @@ JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, 
 
 _MAX_NODES = 50_000
 _MAX_INTEGER = 2**53 - 1
-_SURROGATE_OR_NUL = re.compile("[\x00\ud800-\udfff]")
+_CONTAINERS = (dict, list)
+_ESCAPES = re.compile(
+    r"""\\(?:
+        (?P<bad> u0000 | u[dD][89abAB]..(?!\\u[dD][c-fC-F]) | u[dD][c-fC-F].. )
+        | u[dD][89abAB]..\\u....      # a pair
+        | .                           # any other escape, \\\\ among them
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def parse(raw: bytes, *, limit: int, depth: int = 16) -> Any:
@@ -30,7 +38,10 @@ def parse(raw: bytes, *, limit: int, depth: int = 16) -> Any:
     except (ValueError, RecursionError):
         # ValueError covers bad UTF-8, bad JSON and integers of thousands of digits.
         raise Refusal(Reason.JSON_MALFORMED) from None
-    _check_tree(value, depth)
+    if b"\\u" in raw:
+        # Only an escape can bring U+0000 or half a surrogate pair: raw, the one is bad JSON and the other bad UTF-8.
+        _check_escaped(text)
+    _check_shape(value, depth)
     return value
 
 
@@ -65,38 +76,44 @@ def _finite(text: str) -> float:
     return number
 
 
+def _bounded(text: str) -> int:
+    """Bounded in digits before it is read: reading a number of many digits costs their square."""
+    if len(text) > 17 or not -_MAX_INTEGER <= (number := int(text)) <= _MAX_INTEGER:
+        raise Refusal(Reason.JSON_MALFORMED)
+    return number
+
+
 # Built once: json.loads would build a decoder for every call that passes a hook.
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
+)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _check_tree(value: object, depth: int) -> None:
+def _check_escaped(text: str) -> None:
+    """No U+0000, and surrogates in pairs only. An escaped backslash before a `u` is none of these."""
+    for escape in _ESCAPES.finditer(text):
+        if escape["bad"]:
+            raise Refusal(Reason.JSON_MALFORMED)
+
+
+def _check_shape(value: object, depth: int) -> None:
     """Level by level and without recursion: the answer must not depend on how deep the caller's stack is."""
     level: list[Any] = [value]
-    nodes = 0
+    nodes = 1
     for _ in range(depth + 1):
-        nodes += len(level)
-        if nodes > _MAX_NODES:
-            raise Refusal(Reason.JSON_MALFORMED)
         below: list[Any] = []
         for node in level:
             kind = type(node)
-            if kind is str:
-                _check_text(node)
-            elif kind is dict:
-                for name in node:
-                    _check_text(name)
-                below.extend(node.values())
+            if kind is dict:
+                nodes += len(node)
+                below += [child for child in node.values() if type(child) in _CONTAINERS]
             elif kind is list:
-                below.extend(node)
-            elif kind is int and not -_MAX_INTEGER <= node <= _MAX_INTEGER:
-                raise Refusal(Reason.JSON_MALFORMED)
+                nodes += len(node)
+                below += [child for child in node if type(child) in _CONTAINERS]
+        if nodes > _MAX_NODES:
+            raise Refusal(Reason.JSON_MALFORMED)
         if not below:
             return
         level = below
     raise Refusal(Reason.JSON_MALFORMED)
-
-
-def _check_text(text: str) -> None:
-    if _SURROGATE_OR_NUL.search(text):
-        raise Refusal(Reason.JSON_MALFORMED)

@@ -24,7 +24,7 @@ def entry(item: StoredItem) -> dict[str, Any]:
     return {
         "item": item.item,
         "position": item.position,
-        "released_at": instant.write(item.at),
+        "released_at": instant.write(item.released_at),
         "sender": item.sender,
         "type": item.type,
         "jws": item.token.decode(),
