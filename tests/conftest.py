@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import PostgresServer
 from tests.stores import STORES, PostgresStore, SqliteStore, Store, StoreName, start_postgres
 
 ROOT = Path(__file__).parent.parent
+# On a machine that others load too, how long one example takes says nothing about the code.
+settings.register_profile("exchange", deadline=None)
+settings.load_profile("exchange")
+
 STORES_THAT_RAN = pytest.StashKey[dict[StoreName, str]]()
 
 

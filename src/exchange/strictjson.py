@@ -27,7 +27,10 @@ _ESCAPES = re.compile(
 
 
 def parse(raw: bytes, *, limit: int, depth: int = 16) -> Any:
-    """raw: at most `limit` bytes of JSON, nested at most `depth` deep -> its value. Raises Refusal(JSON_MALFORMED)."""
+    """raw: at most `limit` bytes of JSON, no value of it more than `depth` steps below the first -> its value.
+
+    Raises Refusal(JSON_MALFORMED).
+    """
     if len(raw) > limit:
         raise Refusal(Reason.JSON_MALFORMED)
     try:
