@@ -17,7 +17,7 @@ from exchange.schema import Schemas
 from exchange.settings import FILE, Misconfigured
 from exchange.store import KeyWrap, Store
 
-OPERATOR = "operator"
+OPERATOR = "opr-exchange"
 OFFICERS = ("one", "two")
 
 _KEYS_LAST = timedelta(days=2 * 365)
