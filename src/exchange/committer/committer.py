@@ -1,0 +1,154 @@
+"""The loop's side of the commit: submit an act, wait without a thread, and get its place in the trail."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from exchange.act import Act, Repeated
+from exchange.committer.composing import Composer
+from exchange.committer.published import Published
+from exchange.committer.queue import Member, Queue
+from exchange.committer.writer import Answers, Stale, Writer
+from exchange.note import TrailKey
+from exchange.policy import Standing
+from exchange.receipt import Committed
+from exchange.refusal import Reason, Refusal
+from exchange.schema import Schemas
+from exchange.store import Store
+from exchange.wake import Wake
+
+QUEUE = 2048  # acts that wait, at most, unless the settings say otherwise
+
+_AGAIN = 3  # times that an act is decided again
+_RETRY_AFTER = 1  # seconds
+_ENDS_WITHIN = 15.0  # seconds
+_LOG = logging.getLogger("exchange.committer")
+
+
+class Committer:
+    """One for a gateway. `start` and `commit` on the loop; `alive` and `standing` from anywhere."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        standing: Standing,
+        schemas: Schemas,
+        key: TrailKey,
+        wake: Wake,
+        now: Callable[[], datetime],
+        entropy: Callable[[int], bytes],
+        published: Published,
+        die: Callable[[], None],
+        queue: int = QUEUE,
+    ) -> None:
+        self._store = store
+        self._wake = wake
+        self._now = now
+        self._queue = Queue(queue)
+        self._writer = Writer(
+            store=store,
+            standing=standing,
+            composer=Composer(schemas=schemas, entropy=entropy),
+            key=key,
+            published=published,
+            queue=self._queue,
+            now=now,
+            answer=self._hand_over,
+            notify=wake.notify,
+            die=die,
+        )
+        self._thread = threading.Thread(target=self._run, name="exchange-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: Any = None
+        self._open = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether acts are taken and written."""
+        return self._open and self._thread.is_alive()
+
+    def standing(self) -> Standing:
+        """What is in force."""
+        return self._writer.standing
+
+    def start(self) -> None:
+        """Raises StoreFault where this trail must not be appended to: see `Writer.meet`."""
+        self._loop = asyncio.get_running_loop()
+        self._writer.meet()
+        if self._store.dialect == "postgresql":
+            self._listener = self._store.listen(self._wake.notify)
+        self._open = True
+        self._thread.start()
+
+    async def commit(self, act: Act) -> Committed | Repeated:
+        """Returns when the act is durable, in its place for good; or was before, with the place it has.
+
+        Raises Refusal: what the act's own `again` decides, ID_REUSED, ERASED; STORE_UNAVAILABLE where what became of it
+        is not known; OVERLOADED where nothing was written.
+        """
+        for _ in range(_AGAIN + 1):
+            outcome = await self._submit(act)
+            if not isinstance(outcome, Stale):
+                return outcome
+            assert act.again is not None  # only such an act is set aside
+            act = act.again(self.standing(), self._now())
+        raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+
+    async def stop(self) -> None:
+        """What is queued is committed first. Whoever still waits after that is told that the store is away."""
+        self._open = False
+        self._queue.close()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join, _ENDS_WITHIN)
+        self._fail_all()
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.close)
+
+    async def _submit(self, act: Act) -> Committed | Repeated | Stale:
+        if not self._open or self._loop is None:
+            raise Refusal(Reason.STORE_UNAVAILABLE)
+        answer: asyncio.Future[Committed | Repeated | Stale] = self._loop.create_future()
+        self._queue.put(Member(act, answer))
+        return await answer
+
+    def _run(self) -> None:
+        try:
+            self._writer.run()
+        except BaseException:
+            _LOG.critical("the writer has ended: nothing is appended until a new start", exc_info=True)
+            # On the loop, like every submission: none can slip in between this and the draining.
+            self._call(self._end)
+
+    def _end(self) -> None:
+        self._open = False
+        self._fail_all()
+
+    def _fail_all(self) -> None:
+        for member in (*self._writer.taken, *self._queue.drain()):
+            if not member.answer.done():
+                member.answer.set_exception(Refusal(Reason.STORE_UNAVAILABLE))
+
+    def _hand_over(self, answers: Answers) -> None:
+        self._call(_resolve, answers)
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        assert self._loop is not None  # set before the thread is started
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            # The loop is closed, and with it everybody who waited.
+            return
+
+
+def _resolve(answers: Answers) -> None:
+    for member, outcome in answers:
+        if member.answer.done():
+            continue  # who asked has gone
+        if isinstance(outcome, Exception):
+            member.answer.set_exception(outcome)
+        else:
+            member.answer.set_result(outcome)

@@ -1,0 +1,64 @@
+"""What this gateway has signed: the largest tree, kept in a file of its own beside the settings, not in the database.
+
+A database that was put back to yesterday looks whole from inside. This file is how the gateway notices.
+"""
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exchange import strictjson
+from exchange.merkle import Hash
+from exchange.refusal import Refusal
+from exchange.store import Unfit
+
+_EACH = 0.1  # seconds between two writings: what is missed by a crash is at most that old
+_LIMIT = 1024
+
+
+@dataclass(slots=True)
+class Published:
+    """size: 0 where nothing was signed yet."""
+
+    path: Path
+    size: int = 0
+    root: Hash = b""
+    _written: float = field(default=0.0, repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> "Published":
+        """Raises Unfit for a file that cannot be read: to begin anew in silence would be to forget."""
+        if not path.exists():
+            return cls(path)
+        try:
+            members = strictjson.parse_object(path.read_bytes(), limit=_LIMIT)
+            return cls(path, size=int(members["size"]), root=bytes.fromhex(members["root"]))
+        except (Refusal, KeyError, TypeError, ValueError) as error:
+            raise Unfit(
+                f"{path} does not say which tree was signed last: check the trail against a kept checkpoint, "
+                "then remove the file"
+            ) from error
+
+    def remember(self, size: int, root: Hash) -> None:
+        """Before the checkpoint of this tree is handed to anybody. Written at most ten times a second."""
+        self.size, self.root = size, root
+        now = time.monotonic()
+        if now - self._written >= _EACH:
+            self._written = now
+            self._write(sync=False)
+
+    def flush(self) -> None:
+        """At the end: whole and on the disk."""
+        if self.size:
+            self._write(sync=True)
+
+    def _write(self, *, sync: bool) -> None:
+        """In the place of the old one, or not at all."""
+        beside = self.path.with_suffix(".new")
+        with beside.open("wb") as file:
+            file.write(strictjson.write({"root": self.root.hex(), "size": self.size}) + b"\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        beside.replace(self.path)

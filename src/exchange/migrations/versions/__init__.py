@@ -1,0 +1,1 @@
+"""Revisions, oldest first. Each works with the code before it."""

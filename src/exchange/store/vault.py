@@ -1,0 +1,88 @@
+"""What lies in the store so that the store cannot read it: item keys, wrapped, and the texts sealed under them.
+
+An item key opens one leaf's commitments and the content behind them, and exists in the database only wrapped by a key
+of the settings. Without the wrapping key the rows tell who wrote to whom and when, not what; and with a row changed
+they tell nothing at all, since every text is bound to its place. Destroying the wrapped key erases the rest.
+"""
+
+import hmac
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from exchange.leaf import Field, ItemKey
+from exchange.store.faults import Tampered
+
+_NONCE = 12  # bytes
+_LENGTH = struct.Struct(">BI")
+
+# One text each under a content key: a nonce of its own name is used once, for no position is ever written twice.
+_NONCES = {"texts": b"exch/1/texts", "label": b"exch/1/label", "token": b"exch/1/token"}
+_ORDER = tuple(Field)
+_INDEX = {name: n for n, name in enumerate(_ORDER)}
+
+
+class KeyWrap:
+    """Wraps item keys: AES-256-GCM, the position as additional data. key: 32 bytes. entropy: n -> n random bytes."""
+
+    def __init__(self, key: bytes, *, entropy: Callable[[int], bytes]) -> None:
+        if len(key) != 32:
+            raise ValueError("a wrapping key has 32 bytes")
+        self._aead = AESGCM(key)
+        self._entropy = entropy
+
+    def wrap(self, key: ItemKey, position: int) -> bytes:
+        """-> 60 bytes: nonce, sealed key, tag."""
+        nonce = self._entropy(_NONCE)
+        return nonce + self._aead.encrypt(nonce, key.secret, _place("key", position))
+
+    def unwrap(self, wrapped: bytes, position: int) -> ItemKey:
+        """Raises Tampered."""
+        try:
+            return ItemKey(self._aead.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _place("key", position)))
+        except (InvalidTag, ValueError):
+            raise Tampered(
+                f"the key of position {position} does not unwrap: its row was changed, or this is not the wrapping key"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Seals and opens the texts of one position, under the content key of its item key."""
+
+    position: int
+    _aead: AESGCM = field(repr=False)
+
+    @classmethod
+    def of(cls, key: ItemKey, position: int) -> "Content":
+        # HKDF-Expand of one block, as for the salts of the commitments.
+        return cls(position, AESGCM(hmac.digest(key.secret, b"exchange/1/content\x01", "sha256")))
+
+    def seal(self, name: str, text: bytes) -> bytes:
+        return self._aead.encrypt(_NONCES[name], text, _place(name, self.position))
+
+    def open(self, name: str, sealed: bytes) -> bytes:
+        """Raises Tampered."""
+        try:
+            return self._aead.decrypt(_NONCES[name], sealed, _place(name, self.position))
+        except (InvalidTag, ValueError):
+            raise Tampered(f"the {name} of position {self.position} does not open: its row was changed") from None
+
+    def seal_texts(self, texts: Mapping[Field, bytes]) -> bytes:
+        return self.seal("texts", b"".join(_LENGTH.pack(_INDEX[n], len(t)) + t for n, t in texts.items()))
+
+    def open_texts(self, sealed: bytes) -> dict[Field, bytes]:
+        """The inverse of `seal_texts`. Raises Tampered."""
+        packed, texts, at = self.open("texts", sealed), {}, 0
+        while at < len(packed):
+            index, length = _LENGTH.unpack_from(packed, at)
+            at += _LENGTH.size + length
+            texts[_ORDER[index]] = packed[at - length : at]
+        return texts
+
+
+def _place(name: str, position: int) -> bytes:
+    return f"exchange/1/{name}/{position}".encode()

@@ -1,0 +1,195 @@
+"""The writer's side: one connection, one transaction at a time, durable when `commit` returns and not before."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from exchange.store.batch import BatchRows, NewBatch
+from exchange.store.directory import DirectoryRows
+from exchange.store.faults import OutcomeUnknown, Unavailable, Unwritable
+from exchange.store.head import Head, HeadKey
+from exchange.store.held import Found
+from exchange.store.notices import CHANNEL, Notice
+from exchange.store.rows import BATCH
+from exchange.store.trail import TrailRows
+from exchange.store.vault import KeyWrap
+
+Identity = tuple[str | int, str]
+"""(sender, ulid) of an item, or (item, reader) of an acknowledgement."""
+
+_KEPT = 3600 * 1_000_000  # microseconds that a batch is remembered
+
+# One statement for all that is wanted, whose plan is a look-up for each: `(a, b) IN (VALUES ...)` would read the table.
+_FIND = {
+    "sqlite": """
+        SELECT t.{a}, t.{b}, t.position, entry.leaf, sealed.wrapped, {erased}
+        FROM json_each(?) AS wanted
+        CROSS JOIN {table} AS t ON t.{a} = wanted.value ->> 0 AND t.{b} = wanted.value ->> 1
+        CROSS JOIN entry ON entry.position = t.position
+        CROSS JOIN sealed ON sealed.position = t.position""",
+    "postgresql": """
+        SELECT t.{a}, t.{b}, t.position, entry.leaf, sealed.wrapped, {erased}
+        FROM unnest(%s::{kind}[], %s::text[]) AS wanted (a, b)
+        JOIN {table} AS t ON t.{a} = wanted.a AND t.{b} = wanted.b
+        JOIN entry ON entry.position = t.position
+        JOIN sealed ON sealed.position = t.position""",
+}
+_ITEMS = {"table": "item", "a": "sender", "b": "ulid", "kind": "text", "erased": "t.erased_at IS NOT NULL"}
+_ACKNOWLEDGEMENTS = {"table": "acknowledgement", "a": "item", "b": "reader", "kind": "bigint", "erased": "1 = 0"}
+
+
+class Transaction(TrailRows, DirectoryRows):
+    """Once it has locked the head, no other transaction writes until its end."""
+
+    def __init__(self, connection: Connection, wrap: KeyWrap, head_key: HeadKey, notices: list[str]) -> None:
+        self._connection = connection
+        self._wrap, self._head_key = wrap, head_key
+        self._notices = notices
+        self._sqlite = connection.dialect.name == "sqlite"
+        self.ended = False
+
+    def lock_head(self) -> Head | None:
+        """Raises HeadForged. None where no exchange was founded."""
+        lock = "" if self._sqlite else " FOR UPDATE"
+        row = self._run(f"SELECT size, frontier, at, directory, policy, mac FROM head WHERE id = 1{lock}").fetchone()  # noqa: S608
+        return None if row is None else self._head_key.open(*row)
+
+    def is_committed(self, batch: bytes) -> bool:
+        return self._ask_one(select(BATCH.c.first).where(BATCH.c.id == batch)) is not None
+
+    def find_items(self, wanted: Sequence[Identity]) -> Mapping[Identity, Found]:
+        """(sender, ulid) -> what stands there."""
+        return self._find(_ITEMS, wanted)
+
+    def find_acknowledgements(self, wanted: Sequence[Identity]) -> Mapping[Identity, Found]:
+        """(item, reader) -> what stands there."""
+        return self._find(_ACKNOWLEDGEMENTS, wanted)
+
+    def append(self, batch: NewBatch, head: Head) -> None:
+        """head: where the trail stands after the batch."""
+        BatchRows(batch, self._wrap).insert(self._connection)
+        self._run(
+            "UPDATE head SET size = ?, frontier = ?, at = ?, directory = ?, policy = ?, mac = ? WHERE id = 1",
+            self._head_key.row(head),
+        )
+        if not self._sqlite:
+            notice = Notice(size=head.size, readers=frozenset(batch.readers))
+            self._run(f"SELECT pg_notify('{CHANNEL}', ?)", (notice.write(),))
+
+    def found(self, batch: NewBatch, head: Head) -> None:
+        """The first batch of all, and the head's row."""
+        BatchRows(batch, self._wrap).insert(self._connection)
+        self._run(
+            "INSERT INTO head (id, size, frontier, at, directory, policy, mac) VALUES (1, ?, ?, ?, ?, ?, ?)",
+            self._head_key.row(head),
+        )
+
+    def forget_batches(self, at: int) -> None:
+        """Those older than an hour at this time, in microseconds."""
+        self._run("DELETE FROM batch WHERE at < ?", (at - _KEPT,))
+
+    def touch_head(self) -> None:
+        """Write without changing: a commit of it is a barrier, after which all that was seen is durable."""
+        self._run("UPDATE head SET id = id WHERE id = 1")
+
+    def commit(self) -> None:
+        """Returns when the disk has it, and the standby if there is one. Raises OutcomeUnknown, Unavailable."""
+        self._notices.clear()
+        cursor = self._connection.connection.cursor()
+        try:
+            cursor.execute("COMMIT")
+        except self._connection.dialect.loaded_dbapi.Error as error:
+            raise OutcomeUnknown(f"the commit was not answered: {error}") from error
+        finally:
+            self.ended = True
+        if self._notices:
+            # PostgreSQL commits here, and says that the standby may not have it.
+            raise OutcomeUnknown(f"the commit was answered with a warning: {self._notices[0]}")
+        if not self._sqlite and cursor.statusmessage != "COMMIT":
+            raise Unavailable("the database undid the transaction instead of committing it")
+
+    def _find(self, what: Mapping[str, str], wanted: Sequence[Identity]) -> Mapping[Identity, Found]:
+        if not wanted:
+            return {}
+        firsts, seconds = zip(*wanted, strict=True)
+        arguments = (json.dumps(wanted),) if self._sqlite else (list(firsts), list(seconds))
+        statement = _FIND[self._connection.dialect.name].format(**what)
+        rows = self._connection.exec_driver_sql(statement, arguments)
+        return {(a, b): self._found(*found) for a, b, *found in rows}
+
+    def _found(self, position: int, leaf: bytes, wrapped: bytes, erased: bool) -> Found:
+        return Found(position=position, leaf=leaf, key=None if erased else self._wrap.unwrap(wrapped, position))
+
+    def _run(self, statement: str, arguments: tuple[Any, ...] = ()) -> Any:
+        return self._connection.exec_driver_sql(
+            statement if self._sqlite else statement.replace("?", "%s"), arguments or None
+        )
+
+    def _ask(self, statement: Select[Any]) -> Sequence[Any]:
+        return self._connection.execute(statement).fetchall()
+
+
+class Writer:
+    """The one connection that writes. It is made when it is needed, and given up when its state is in doubt."""
+
+    def __init__(self, engine: Engine, wrap: KeyWrap, head_key: HeadKey) -> None:
+        self.engine = engine
+        self._wrap, self._head_key = wrap, head_key
+        self._connection: Connection | None = None
+        self._notices: list[str] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """A transaction that is undone unless it is committed. Raises StoreFault in all its kinds."""
+        transaction: Transaction | None = None
+        try:
+            connection = self._connect()
+            transaction = Transaction(connection, self._wrap, self._head_key, self._notices)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
+            yield transaction
+        except OperationalError as error:
+            raise Unavailable(f"the database does not answer: {error.orig}") from error
+        except DBAPIError as error:
+            raise Unwritable(f"the database refuses the rows: {error.orig}") from error
+        except OutcomeUnknown:
+            self.close()
+            raise
+        finally:
+            if transaction is not None and not transaction.ended:
+                self._undo()
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    def close(self) -> None:
+        """Give the connection up, whatever state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self.engine.connect()
+            if self.engine.dialect.name == "postgresql":
+                self._watch_warnings(self._connection.connection.driver_connection)
+        return self._connection
+
+    def _watch_warnings(self, connection: Any) -> None:
+        def note(diagnostic: Any) -> None:
+            if (diagnostic.sqlstate or "").startswith("01"):
+                self._notices.append(diagnostic.message_primary or diagnostic.sqlstate)
+
+        connection.add_notice_handler(note)
+
+    def _undo(self) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError:
+            self.close()
