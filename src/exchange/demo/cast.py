@@ -1,0 +1,74 @@
+"""The cast: who takes part in the story, what each may do, and how they come in: by changes that two officers sign."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from exchange.client import Client
+from exchange.client.enrolment import enrol, introduce
+from exchange.client.officer import Identity, Rights
+from exchange.demo.stage import Stage
+
+AUDITOR = "ovs-auditor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A participant as the operator takes it in. Its clearance is the highest that it may read, and may set."""
+
+    identity: Identity
+    rights: Rights
+
+    @property
+    def id(self) -> str:
+        return self.identity.participant
+
+
+def _bureau(id: str, name: str, country: str, clearance: str) -> Role:
+    return Role(
+        identity=Identity(participant=id, name=name, tier="T1", country=country),
+        rights=Rights(
+            clearance=clearance,
+            purposes=("P1", "P2", "P3", "P4", "P5", "P6", "P9"),
+            crime_areas=("DRG", "ENV", "FIN", "OCG", "VEH"),
+        ),
+    )
+
+
+def _agency(id: str, name: str, country: str, area: str) -> Role:
+    return Role(
+        identity=Identity(participant=id, name=name, tier="T3", country=country),
+        rights=Rights(clearance="OUO", purposes=("P3", "P9"), crime_areas=(area,)),
+    )
+
+
+# Agencies and oversight belong to no country: ISO 3166 leaves XXA and its neighbours to their users.
+CAST = (
+    _bureau("ncb-bra", "NCB Brasilia (exercise)", "BRA", "RES"),
+    _bureau("ncb-deu", "NCB Wiesbaden (exercise)", "DEU", "OUO"),
+    _bureau("ncb-fra", "NCB Paris (exercise)", "FRA", "RES"),
+    _bureau("ncb-ita", "NCB Rome (exercise)", "ITA", "RES"),
+    _agency("agy-drugs", "Agency for drugs (exercise)", "XXA", "DRG"),
+    _agency("agy-wildlife", "Agency for wildlife (exercise)", "XXB", "ENV"),
+    Role(
+        identity=Identity(participant=AUDITOR, name="Oversight, auditor (exercise)", tier="T6", country="XXC"),
+        rights=Rights(),
+    ),
+)
+
+
+async def take_in(stage: Stage) -> None:
+    """Each makes its own keys, two officers of the operator admit it and grant its rights. Raises ExchangeError."""
+    first, second = stage.officers
+    async with Client.open(first) as one, Client.open(second) as two:
+        for role in CAST:
+            enrolment = enrol(stage.profile_of(role.id), stage.pin, role.identity, now=datetime.now(UTC))
+            await introduce(one, two, enrolment, role.rights)
+
+
+@asynccontextmanager
+async def at_their_desks(stage: Stage) -> AsyncIterator[Mapping[str, Client]]:
+    """A client for each, by id."""
+    async with AsyncExitStack() as desks:
+        yield {role.id: await desks.enter_async_context(Client.open(stage.profile_of(role.id))) for role in CAST}

@@ -1,0 +1,98 @@
+"""The story comes out; and with a rule that it shows taken out of the policies, it fails there and names the rule."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+POLICY = re.compile(r'^@id\("([^"]+)"\)(?:.*\n)+?.*;\n', re.MULTILINE)
+
+# 1 + 1 + 4 + 2 + 2 + 2 deliveries; 1 + 1 + 3 withheld; five tricks. Every delivery is verified by its signature and by
+# its proof; to these proofs come 6 receipts of what was accepted, 5 of refusals, and the whole trail.
+COUNTS = {"released": 12, "withheld": 5, "refused": 5, "signatures_verified": 12, "proofs_verified": 12 + 6 + 5 + 1}
+
+
+def show(folder: Path, policies: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the demo with its temporary files below `folder`."""
+    where = "None" if policies is None else f"pathlib.Path({str(policies)!r})"
+    script = f"import pathlib, sys; from exchange.demo import run; sys.exit(run(keep=False, policies={where}))"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def counted(output: str) -> Any:
+    return json.loads(output.splitlines()[-1])
+
+
+def policies_without(folder: Path, *rules: str) -> Path:
+    """A copy of policies/ that lacks these rules, and all the cases."""
+    shutil.copytree(ROOT / "policies", folder, ignore=shutil.ignore_patterns("cases"))
+    taken = []
+    for file in folder.glob("*.cedar"):
+        text = file.read_text()
+        for found in list(POLICY.finditer(text)):
+            if found[1] in rules:
+                text = text.replace(found[0], "")
+                taken.append(found[1])
+        file.write_text(text)
+    assert sorted(taken) == sorted(rules)
+    return folder
+
+
+def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    shown = show(tmp_path)
+
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert counted(shown.stdout) == COUNTS
+    assert shown.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    assert max(map(len, shown.stdout.splitlines())) <= 100
+    assert "\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("removed", "step"),
+    [
+        (("R07",), "RESTRICTED withheld from one not cleared"),
+        (("R07", "R07.hide"), "RESTRICTED withheld from one not cleared"),
+        (("R07", "R07.hide", "R07.post"), "RESTRICTED withheld from one not cleared"),
+        (("R07.hide",), "RESTRICTED withheld from one not cleared"),
+        (("R09",), "drug seizure released to all but one country"),
+        (("R10",), "preview before sending"),
+        (("R07.post",), "over-classified"),
+        (("R46",), "the auditor sees the trail"),
+        (("addressee",), "urgent request"),
+        (("may-submit",), "urgent request"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
+)
+def test_without_a_rule_the_story_fails_at_its_step_and_names_it(
+    tmp_path: Path, removed: tuple[str, ...], step: str
+) -> None:
+    policies = policies_without(tmp_path / "policies", *removed)
+    (tmp_path / "run").mkdir()
+
+    shown = show(tmp_path / "run", policies)
+
+    assert shown.returncode == 1, shown.stdout + shown.stderr
+    *_, told = (line for line in shown.stdout.split("\n\n") if line.startswith("step "))
+    assert f'"{step}"' in told
+    assert removed[0] in told.replace("\n", " ").replace(",", " ").replace(";", " ").split()
+    assert counted(shown.stdout) != COUNTS
+    assert shown.stderr == ""
+    assert list((tmp_path / "run").iterdir()) == []
