@@ -18,6 +18,8 @@ from exchange.participant import CHANGE_LIMIT, Change, ChangeKind, Use
 from exchange.receipt import VerifiedReceipt
 from exchange.refusal import Reason, Refusal
 
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -136,7 +138,7 @@ class Officer:
         """The changes that wait for another officer; shown to the operator only."""
         directory = await self.history.directory()
         shown = (await self.wire.get("/v1/directory/changes", after=directory.version)).object()
-        return tuple(self._waiting(one["token"].encode()) for one in shown.get("pending", ()))
+        return tuple(self._waiting(one["change"].encode()) for one in shown.get("pending", ()))
 
     async def listing(self) -> Mapping[str, Any]:
         """The directory as the exchange tells it, rights and status included where we may see them. Its keys are
@@ -144,10 +146,13 @@ class Officer:
         """
         directory = await self.history.directory(fresh=True)
         listed = (await self.wire.get("/v1/directory")).object()
-        for one in listed.get("participants", ()):
-            folded = directory.get(one["id"])
-            if folded is None or {key["kid"] for key in one["keys"]} != folded.keys.keys():
-                raise Unproven(f"the exchange lists other keys for {one['id']} than its changes give")
+        try:
+            keys = {one["id"]: {key["kid"] for key in one["keys"]} for one in listed["participants"]}
+        except _MALFORMED:
+            raise Unproven("the directory is not in the protocol's form") from None
+        differing = [p.id for p in directory if p.keys.keys() != keys.pop(p.id, None)] + list(keys)
+        if differing:
+            raise Unproven(f"the exchange lists other keys for {', '.join(differing)} than its changes give")
         return listed
 
     async def policy(self, digest: str | None = None) -> Mapping[str, Any]:
