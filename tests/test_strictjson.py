@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -27,6 +28,23 @@ pieces = st.sampled_from(
     + [b"\\ud800", b"\\u0000", b'"a"', b'"a":1', b"NaN", b"Infinity", b"1e999", b"9" * 20, b"true", b"\xef\xbb\xbf"]
 )
 soups = st.lists(pieces, max_size=24).map(b"".join)
+escapes = st.sampled_from(
+    [
+        "\\ud83d",
+        "\\uD83D",
+        "\\ude00",
+        "\\uDE00",
+        "\\u0000",
+        "\\u0041",
+        "\\\\",
+        "\\n",
+        '\\"',
+        "ud83d",
+        "u0000",
+        "ude00",
+        "a",
+    ]
+)
 
 
 def nested(depth: int) -> bytes:
@@ -38,6 +56,16 @@ def test_any_bytes_are_a_value_or_refused(raw: bytes) -> None:
     value = outcome(lambda: strictjson.parse(raw, limit=LIMIT))
 
     assert value is Reason.JSON_MALFORMED or value == json.loads(raw)
+
+
+@given(text=st.lists(escapes, max_size=8).map("".join))
+def test_half_a_pair_and_u0000_are_refused_however_they_are_escaped(text: str) -> None:
+    raw = f'"{text}"'
+    sound = not re.search("[\x00\ud800-\udfff]", json.loads(raw))
+
+    came_of_it = outcome(lambda: strictjson.parse(raw.encode(), limit=LIMIT))
+
+    assert came_of_it == (json.loads(raw) if sound else Reason.JSON_MALFORMED)
 
 
 @given(value=values)
@@ -98,7 +126,7 @@ def test_the_order_in_which_members_were_put_in_is_not_written(members: dict[str
         pytest.param(b'{"a\\u0000":1}', id="U+0000 in a name"),
         pytest.param(b'"\x00"', id="NUL as it is"),
         pytest.param(b'"a\nb"', id="newline in a text"),
-        pytest.param(nested(18), id="deeper than 16"),
+        pytest.param(nested(17), id="deeper than 16"),
         pytest.param(nested(30_000), id="deeper than any stack"),
         pytest.param(b'{"a":' * 10_000 + b"1" + b"}" * 10_000, id="objects deeper than any stack"),
         pytest.param(b"[" + b"0," * 50_000 + b"0]", id="more than 50,000 nodes"),
@@ -128,9 +156,14 @@ def test_what_is_only_unusual_is_read(raw: bytes, value: Any) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 16])
 def test_the_depth_is_counted_exactly(depth: int) -> None:
-    assert strictjson.parse(nested(depth + 1), limit=LIMIT, depth=depth) is not None
+    flat = b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+    assert strictjson.parse(nested(depth), limit=LIMIT, depth=depth) == json.loads(nested(depth))
+    assert strictjson.parse(flat, limit=LIMIT, depth=depth) == json.loads(flat)
     with refused(Reason.JSON_MALFORMED):
-        strictjson.parse(nested(depth + 2), limit=LIMIT, depth=depth)
+        strictjson.parse(b"[" + nested(depth) + b"]", limit=LIMIT, depth=depth)
+    with refused(Reason.JSON_MALFORMED):
+        strictjson.parse(b'{"a":' + flat + b"}", limit=LIMIT, depth=depth)
 
 
 def test_the_size_is_counted_in_bytes() -> None:

@@ -27,7 +27,7 @@ _ESCAPES = re.compile(
 
 
 def parse(raw: bytes, *, limit: int, depth: int = 16) -> Any:
-    """raw: at most `limit` bytes of JSON, no value of it more than `depth` steps below the first -> its value.
+    """raw: at most `limit` bytes of JSON, objects and lists nested at most `depth` deep -> its value.
 
     Raises Refusal(JSON_MALFORMED).
     """
@@ -104,7 +104,7 @@ def _check_shape(value: object, depth: int) -> None:
     """Level by level and without recursion: the answer must not depend on how deep the caller's stack is."""
     level: list[Any] = [value]
     nodes = 1
-    for _ in range(depth + 1):
+    for _ in range(depth):
         below: list[Any] = []
         for node in level:
             kind = type(node)
