@@ -5,7 +5,7 @@ in one thing: routing asks as if every recipient were active. A suspension is no
 shows as released, and stays unread because reading asks for the real status.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from exchange import relation
 from exchange.envelope import Recipient, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.label import Label
 from exchange.participant import Participant, ParticipantId
-from exchange.policy import Answer, Decision, Door, Permit, PolicySet, Standing, decide_again, facts_of
+from exchange.policy import Answer, Decision, Door, Permit, PolicySet, Standing, parse_question
+from exchange.policy.words import context_words, participant_words, resource_words, write_columns
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.relation import ParticipantFacts, ReadingFacts
-from exchange.strictjson import JsonValue
 
 MOST_RECIPIENTS = 256  # participants, however they were named
 
@@ -25,30 +25,16 @@ RELEASED = "released"
 WITHHELD = "withheld"
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """named: addressed by its own name, and not only as one of a country, a tier or all."""
+Addressee = tuple[Participant, bool]  # and whether it is addressed by its own name, not only as one of a circle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one recipient gets. named: addressed by its own name, and not only as one of a country, a tier or all."""
 
     participant: Participant
     named: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one recipient gets, and the facts that decided it."""
-
-    addressee: Addressee
-    facts: ParticipantFacts
-    relation: ReadingFacts
     decision: Decision
-
-    @property
-    def participant(self) -> Participant:
-        return self.addressee.participant
-
-    @property
-    def named(self) -> bool:
-        return self.addressee.named
 
     @property
     def released(self) -> bool:
@@ -66,14 +52,21 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """outcomes: one for each recipient, in the order of their ids."""
+    """addressees: in the order of their ids. asked: for each, the facts that decided. decisions: by these facts."""
 
     permit: Permit
-    outcomes: tuple[Outcome, ...]
+    addressees: tuple[Addressee, ...]
+    asked: tuple[tuple[ParticipantFacts, ReadingFacts], ...]
+    decisions: Mapping[tuple[ParticipantFacts, ReadingFacts], Decision]
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """One for each recipient, in the order of their ids."""
+        return tuple(Outcome(participant=who, named=named, decision=decision) for who, named, decision in self._each())
 
     @property
     def released(self) -> tuple[Participant, ...]:
-        return tuple(outcome.participant for outcome in self.outcomes if outcome.released)
+        return tuple(who for who, _, decision in self._each() if decision.outcome is Answer.CONTENT)
 
     def for_sender(self) -> list[dict[str, str]]:
         """Every recipient that it is released to, and of the others those that the sender addressed by name.
@@ -81,35 +74,38 @@ class Routing:
         Of a country, a tier or all, those withheld are neither named nor counted.
         """
         told = []
-        for outcome in self.outcomes:
-            if outcome.released:
-                told.append({"participant": outcome.participant.id, "outcome": RELEASED})
-            elif outcome.named:
-                told.append({"participant": outcome.participant.id, "outcome": WITHHELD})
-                if outcome.told:
-                    told[-1]["rule"] = outcome.told[0]
+        for who, named, decision in self._each():
+            if decision.outcome is Answer.CONTENT:
+                told.append({"participant": who.id, "outcome": RELEASED})
+            elif named:
+                told.append({"participant": who.id, "outcome": WITHHELD})
+                if decision.told:
+                    told[-1]["rule"] = decision.told[0]
         return told
 
     def for_audit(self) -> dict[str, Any]:
-        """Everything that was decided and the facts that decided it, so that it can be decided again (`replay`).
+        """Everything that was asked and decided, in the words of cases, so that it can be decided again (`replay`).
 
-        {"item": facts, "post": {"outcome","rules","who","being"},
-         "read": [{"outcome","rules","who","being","to": [ids],"named": [ids of these]?}, ...]}
+        {"post": {"asked": "T1 RES | submit | RES | -", "outcome": "ALLOW", "rules": ["may-submit"]},
+         "read": [{"asked": "T1 OUO | read | RES | addressee", "outcome", "rules", "to": [ids], "named": [of these]?}]}
 
         Recipients with the same facts share an entry.
         """
-        alike: dict[tuple[ParticipantFacts, ReadingFacts], list[Outcome]] = {}
-        for outcome in self.outcomes:
-            alike.setdefault((outcome.facts, outcome.relation), []).append(outcome)
-        permit = self.permit
-        return {
-            "item": facts_of(permit.item),
-            "post": _audited(permit.decision, permit.sender, permit.stated),
-            "read": [
-                _audited(outcomes[0].decision, who, being) | _addressed(outcomes)
-                for (who, being), outcomes in alike.items()
-            ],
-        }
+        permit, item = self.permit, resource_words(self.permit.item)
+        post = write_columns(participant_words(permit.sender), Door.SUBMIT, item, context_words(permit.stated))
+        entries = {}
+        for facts, decision in self.decisions.items():
+            asked = write_columns(participant_words(facts[0]), Door.READ, item, context_words(facts[1]))
+            entries[facts] = {"asked": asked, **_audited(decision), "to": []}
+        for (who, named), facts in zip(self.addressees, self.asked, strict=True):
+            entries[facts]["to"].append(who.id)
+            if named:
+                entries[facts].setdefault("named", []).append(who.id)
+        return {"post": {"asked": post, **_audited(permit.decision)}, "read": list(entries.values())}
+
+    def _each(self) -> Iterator[tuple[Participant, bool, Decision]]:
+        for (who, named), facts in zip(self.addressees, self.asked, strict=True):
+            yield who, named, self.decisions[facts]
 
 
 def expand(recipients: Sequence[Recipient], standing: Standing, sender: ParticipantId) -> tuple[Addressee, ...]:
@@ -119,37 +115,35 @@ def expand(recipients: Sequence[Recipient], standing: Standing, sender: Particip
     """
     found: dict[ParticipantId, Addressee] = {}
     for n, recipient in enumerate(recipients):
-        named = isinstance(recipient, ToParticipant)
-        for participant in _circle(recipient, standing, n):
-            if named or participant.id not in found:
-                found[participant.id] = Addressee(participant, named)
+        if isinstance(recipient, ToParticipant):
+            participant = standing.directory.get(recipient.id)
+            if participant is None:
+                raise _unknown(n)
+            found[participant.id] = participant, True
+        else:
+            for participant in _circle(recipient, standing, n):
+                found.setdefault(participant.id, (participant, False))
     found.pop(sender, None)
     if len(found) > MOST_RECIPIENTS:
         raise Refusal(Reason.TOO_MANY_RECIPIENTS)
     if not found:
         raise Refusal(Reason.NO_RECIPIENTS)
-    return tuple(addressee for _, addressee in sorted(found.items()))
+    return tuple(found[id] for id in sorted(found))
 
 
 def route(permit: Permit, standing: Standing, now: datetime) -> Routing:
     """permit: for a message that its sender may post, under this very standing. Raises as `expand`."""
-    message, label = permit.message, permit.message.label
+    message, label, facts_of = permit.message, permit.message.label, standing.recipients
     addressees = expand(message.recipients, standing, message.sender)
-    askers = [
-        (
-            relation.recipient(addressee.participant),
-            relation.reading(label, sender=message.sender, reader=addressee.participant, addressee=True, now=now),
-        )
-        for addressee in addressees
-    ]
-    decisions = standing.policy.decide_all(Door.READ, permit.item, askers)
-    return Routing(
-        permit=permit,
-        outcomes=tuple(
-            Outcome(addressee, facts, being, decision)
-            for addressee, (facts, being), decision in zip(addressees, askers, decisions, strict=True)
-        ),
-    )
+    being: dict[str, ReadingFacts] = {}  # all are addressed and none is the source, so it depends on the country alone
+    for participant, _ in addressees:
+        if participant.country not in being:
+            being[participant.country] = relation.reading(
+                label, sender=message.sender, reader=participant, addressee=True, now=now
+            )
+    asked = tuple((facts_of[participant.id], being[participant.country]) for participant, _ in addressees)
+    decisions = standing.policy.decide_all(Door.READ, permit.item, asked)
+    return Routing(permit=permit, addressees=addressees, asked=asked, decisions=decisions)
 
 
 def may_read(
@@ -163,48 +157,39 @@ def may_read(
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
 
-def replay(policy: PolicySet, decided: dict[str, Any]) -> bool:
-    """Whether a routing, as `for_audit` wrote it, is what this policy set decides from its facts.
+def replay(policy: PolicySet, decided: Mapping[str, Any]) -> bool:
+    """Whether a routing, as `for_audit` wrote it, is what this policy set answers to the questions in it.
 
-    Raises Refusal(LEAF_MALFORMED) if it is not such a document.
+    Raises Refusal(LEAF_MALFORMED) if it is no such document.
     """
     try:
-        entries = [(Door.SUBMIT, decided["post"]), *((Door.READ, entry) for entry in decided["read"])]
+        entries = (decided["post"], *decided["read"])
         return all(
-            _audit_words(decide_again(policy, door, principal=e["who"], resource=decided["item"], context=e["being"]))
-            == {"outcome": e["outcome"], "rules": e["rules"]}
-            for door, e in entries
+            _audited(policy.answer(parse_question(entry["asked"])))
+            == {"outcome": entry["outcome"], "rules": entry["rules"]}
+            for entry in entries
         )
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, Refusal):
         raise Refusal(Reason.LEAF_MALFORMED) from None
 
 
-def _circle(recipient: Recipient, standing: Standing, n: int) -> Sequence[Participant]:
+def _circle(recipient: ToCountry | ToTier | ToAll, standing: Standing, n: int) -> Sequence[Participant]:
     match recipient:
-        case ToParticipant(id=id):
-            participant = standing.directory.get(id)
-            circle: Sequence[Participant] | None = None if participant is None else (participant,)
         case ToCountry(code=code):
             circle = standing.of_country.get(code)
+            if circle is None:
+                raise _unknown(n)
+            return circle
         case ToTier(tier=tier):
-            circle = standing.of_tier[tier]
+            return standing.of_tier[tier]
         case ToAll():
-            circle = standing.everybody
-    if circle is None:
-        fault = Fault(f"/recipients/{n}", "names a participant or a country of this exchange")
-        raise Refusal(Reason.UNKNOWN_RECIPIENT, faults=(fault,))
-    return circle
+            return standing.everybody
 
 
-def _audited(decision: Decision, who: ParticipantFacts, being: tuple[bool, ...]) -> dict[str, Any]:
-    return {**_audit_words(decision), "who": facts_of(who), "being": facts_of(being)}
+def _unknown(n: int) -> Refusal:
+    fault = Fault(f"/recipients/{n}", "names a participant or a country of this exchange")
+    return Refusal(Reason.UNKNOWN_RECIPIENT, faults=(fault,))
 
 
-def _audit_words(decision: Decision) -> dict[str, JsonValue]:
+def _audited(decision: Decision) -> dict[str, Any]:
     return {"outcome": decision.outcome.value, "rules": list(decision.rules)}
-
-
-def _addressed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    named = [outcome.participant.id for outcome in outcomes if outcome.named]
-    to = {"to": [outcome.participant.id for outcome in outcomes]}
-    return to | ({"named": named} if named else {})

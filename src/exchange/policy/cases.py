@@ -3,11 +3,11 @@
     who      | asks   | of what     | being     | answer  | by
     T1 OUO   | read   | RES GRAY    | addressee | POINTER | R07
 
-Six columns. `who`: tier, clearance, and `suspended` or `exercise`. `asks`: a door. `of what`: a label (classification,
-handling, hit visibility if not WHITE, `to:T1,T2` if not every tier) or `trail`. `being`: what holds between the two,
-`-` for nothing. `by`: every rule that decides, so that a rule cannot fall away and leave its outcome to another.
+The first four columns are a question (words.py). `by` names every rule that decides, so that a rule cannot fall away
+and leave its outcome to another. # starts a comment.
 
-The gate's own rules have tables of four columns, whose `example` is a label of a case that the gate's tests act out:
+The gate's own rules have tables of four columns. Tests act out each `example`: those for the gate on bytes alone, those
+for the door on a whole exchange.
 
     example                     | posted to | answer           | by
     no classification           | gate      | LABEL_INCOMPLETE | R06
@@ -16,39 +16,17 @@ The gate's own rules have tables of four columns, whose `example` is a label of 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from exchange.label import Classification, Handling, Tier, Visibility
 from exchange.policy.decision import Decision
-from exchange.policy.ladder import LADDERS, Answer, Door
+from exchange.policy.ladder import LADDERS, Answer
 from exchange.policy.policy_set import PolicySet
+from exchange.policy.words import Asked, read_columns, split_columns
 from exchange.refusal import Fault, Reason, Refusal
-from exchange.relation import (
-    Context,
-    InspectingFacts,
-    ItemFacts,
-    ParticipantFacts,
-    PostingFacts,
-    Principal,
-    ReadingFacts,
-    Resource,
-    TrailFacts,
-)
 
 ACCEPTED = "ACCEPTED"  # the answer of the gate to what it lets pass
 
 _DECISIONS = ("who", "asks", "of what", "being", "answer", "by")
 _GATE = ("example", "posted to", "answer", "by")
-_POSTED_TO = ("gate", "store")
-_ALL_HANDLING = frozenset(Handling)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a case asks: everything but the answer."""
-
-    door: Door
-    principal: Principal
-    resource: Resource
-    context: Context
+_POSTED_TO = ("gate", "door")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +35,7 @@ class Case:
 
     place: str
     text: str
-    question: Question
+    asked: Asked
     answer: Answer
     by: frozenset[str]
 
@@ -92,7 +70,7 @@ def run_cases(policy: PolicySet) -> list[CaseResult]:
     cases, _ = read_cases(policy.texts.cases)
     if not cases:
         raise Refusal(Reason.POLICY_CASES_FAILED, faults=(Fault("/cases", "holds a case"),))
-    return [CaseResult(case=case, decision=_decide(policy, case.question)) for case in cases]
+    return [CaseResult(case=case, decision=policy.answer(case.asked)) for case in cases]
 
 
 def check_cases(policy: PolicySet) -> list[CaseResult]:
@@ -126,17 +104,6 @@ def untried(results: Sequence[CaseResult], policy: PolicySet) -> tuple[str, ...]
     return tuple(id for id, ever in fired.items() if len(ever) < 2)
 
 
-def parse_question(text: str) -> Question:
-    """The first four columns of a case, `T1 OUO | read | RES GRAY | addressee`. Raises Refusal(POLICY_WRONG)."""
-    columns = _columns(text)
-    try:
-        if len(columns) != 4:
-            raise ValueError("four columns")
-        return _question(*columns)
-    except (ValueError, KeyError):
-        raise Refusal(Reason.POLICY_WRONG, faults=(Fault("/cases", "is four columns of the words of cases"),)) from None
-
-
 def read_cases(texts: Mapping[str, str]) -> tuple[list[Case], list[GateCase]]:
     """texts: by file name. Raises Refusal(POLICY_WRONG) and names every line that is not a case."""
     cases: list[Case] = []
@@ -145,7 +112,7 @@ def read_cases(texts: Mapping[str, str]) -> tuple[list[Case], list[GateCase]]:
     for file, text in sorted(texts.items()):
         header: tuple[str, ...] = ()
         for number, line in _lines(text):
-            place, columns = f"{file}/{number}", _columns(line)
+            place, columns = f"{file}/{number}", split_columns(line)
             try:
                 if columns in (_DECISIONS, _GATE):
                     header = columns
@@ -162,10 +129,6 @@ def read_cases(texts: Mapping[str, str]) -> tuple[list[Case], list[GateCase]]:
     return cases, gate
 
 
-def _decide(policy: PolicySet, asked: Question) -> Decision:
-    return policy.decide(asked.door, asked.principal, asked.resource, asked.context)
-
-
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines that say something, numbered from 1. A comment starts with #."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -174,18 +137,14 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, said
 
 
-def _columns(line: str) -> tuple[str, ...]:
-    return tuple(column.strip() for column in line.split("|"))
-
-
 def _case(place: str, text: str, columns: tuple[str, ...]) -> Case:
-    who, asks, of_what, being, answer, by = columns
-    question = _question(who, asks, of_what, being)
-    ladder = LADDERS[question.door]
+    *question, answer, by = columns
+    asked = read_columns(question)
+    ladder = LADDERS[asked.door]
     expected = Answer(answer)
     if expected not in (*ladder.rungs.values(), ladder.bottom) or not by:
         raise ValueError("an answer of another door, or by nobody")
-    return Case(place=place, text=text, question=question, answer=expected, by=frozenset(by.split()))
+    return Case(place=place, text=text, asked=asked, answer=expected, by=frozenset(by.split()))
 
 
 def _gate_case(place: str, columns: tuple[str, ...]) -> GateCase:
@@ -196,58 +155,3 @@ def _gate_case(place: str, columns: tuple[str, ...]) -> GateCase:
     if by not in rules:
         raise ValueError("not a rule of the gate, or not of this reason")
     return GateCase(place=place, example=example, posted_to=posted_to, answer=answer, by=by)
-
-
-def _question(who: str, asks: str, of_what: str, being: str) -> Question:
-    door = Door(asks)
-    resource = _trail(of_what) if LADDERS[door].resource is TrailFacts else _item(of_what)
-    return Question(door=door, principal=_participant(who), resource=resource, context=_context(door, being))
-
-
-def _participant(words: str) -> ParticipantFacts:
-    tier, clearance, *flags = words.split()
-    _no_others(flags, {"suspended", "exercise"})
-    return ParticipantFacts(Tier(tier), int(Classification[clearance]), "suspended" not in flags, "exercise" in flags)
-
-
-def _item(words: str) -> ItemFacts:
-    classification, *others = words.split()
-    tiers = [Tier(tier) for word in others if word.startswith("to:") for tier in word.removeprefix("to:").split(",")]
-    codes = {word for word in others if not word.startswith("to:")}
-    handling = frozenset(Handling(code) for code in codes if code in _ALL_HANDLING)
-    hits = [Visibility(code) for code in codes if code not in _ALL_HANDLING]
-    if len(hits) > 1:
-        raise ValueError("one visibility")
-    return ItemFacts(
-        int(Classification[classification]),
-        handling - {Handling.EXERCISE},
-        frozenset(tiers or Tier),
-        hits[0] if hits else Visibility.WHITE,
-        True,
-        Handling.EXERCISE in handling,
-    )
-
-
-def _trail(words: str) -> TrailFacts:
-    if words != "trail":
-        raise ValueError("there is one trail")
-    return TrailFacts()
-
-
-def _context(door: Door, words: str) -> Context:
-    said = set() if words == "-" else set(words.split())
-    match door:
-        case Door.SUBMIT:
-            _no_others(said, {"age-missing", "necessity-missing"})
-            return PostingFacts("age-missing" not in said, "necessity-missing" not in said)
-        case Door.READ:
-            _no_others(said, {"addressee", "source", "excluded", "expired"})
-            return ReadingFacts("addressee" in said, "source" in said, "excluded" in said, "expired" in said)
-        case Door.INSPECT:
-            _no_others(said, set())
-            return InspectingFacts()
-
-
-def _no_others(said: Sequence[str] | set[str], known: set[str]) -> None:
-    if not set(said) <= known:
-        raise ValueError("a word that means nothing here")

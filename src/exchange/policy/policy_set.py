@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cedarpy
 from cedarpy import pst
@@ -13,8 +14,11 @@ from exchange.policy.memory import CAPACITY, Memory
 from exchange.policy.question import Asker, Question, Step
 from exchange.policy.rule import NO_RULE_PERMITS, POLICY_ERROR, Rule, gate_rules
 from exchange.policy.texts import PolicyTexts
+from exchange.policy.words import Asked
 from exchange.refusal import Reason
 from exchange.relation import Context, Principal, Resource
+
+_Asker = TypeVar("_Asker", bound=Asker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +52,33 @@ class PolicySet:
 
     def decide(self, door: Door, principal: Principal, resource: Resource, context: Context) -> Decision:
         """Whether, and by which rules. The resource and the context are of the types that the door's ladder names."""
-        return self.decide_all(door, resource, ((principal, context),))[0]
-
-    def decide_all(self, door: Door, resource: Resource, askers: Sequence[Asker]) -> list[Decision]:
-        """One decision for each asker, about one resource: each climbs down the ladder until something is permitted."""
-        first, *others = self._questions[door]
-        climbed = [(step,) for step in first.ask(resource, askers)]
-        for question in others:
+        steps: tuple[Step, ...] = ()
+        for question in self._questions[door]:
+            step = question.ask_one(principal, resource, context)
+            steps = (*steps, step)
             # What errs goes no further: with a policy that cannot be evaluated not even a pointer is shown.
-            onward = [n for n, steps in enumerate(climbed) if not (steps[-1].permitted or steps[-1].erred)]
+            if step.permitted or step.erred:
+                break
+        return self._decisions.get(steps) or self._decision(door, steps)
+
+    def decide_all(self, door: Door, resource: Resource, askers: Sequence[_Asker]) -> dict[_Asker, Decision]:
+        """The same for all who ask about one resource: who are alike in every fact are asked for once, and what is not
+        remembered in one batch for each act.
+        """
+        climbed: dict[_Asker, tuple[Step, ...]] = dict.fromkeys(askers, ())
+        self.memory.hits += len(askers) - len(climbed)
+        onward = list(climbed)
+        for question in self._questions[door]:
+            for asker, step in zip(onward, question.ask(resource, onward), strict=True):
+                climbed[asker] = (*climbed[asker], step)
+            onward = [asker for asker in onward if not (climbed[asker][-1].permitted or climbed[asker][-1].erred)]
             if not onward:
                 break
-            for n, step in zip(onward, question.ask(resource, [askers[n] for n in onward]), strict=True):
-                climbed[n] = (*climbed[n], step)  # type: ignore[assignment]  # one step longer
         known = self._decisions
-        return [known.get(steps) or self._decision(door, steps) for steps in climbed]
+        return {asker: known.get(steps) or self._decision(door, steps) for asker, steps in climbed.items()}
+
+    def answer(self, asked: Asked) -> Decision:
+        return self.decide(asked.door, asked.principal, asked.resource, asked.context)
 
     def explain(self, decision: Decision) -> tuple[Explained, ...]:
         """Every step of a decision with its rules in full."""

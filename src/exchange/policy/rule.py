@@ -4,6 +4,7 @@ Rules written in Cedar carry these words as annotations, and words only: nothing
 rules carry the same words in Reason, and both are listed side by side.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -14,6 +15,7 @@ Effect = Literal["permit", "forbid", "gate", "none"]
 
 _REQUIRED = ("id", "source", "verified", "says", "tell")
 _OPTIONAL = ("reason", "offer")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ def wrong_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
         yield "@tell is sender or audit"
     if annotations.get("reason", "DENIED") not in Reason.__members__:
         yield "@reason is the code of a reason"
+    if not _ID.fullmatch(annotations.get("id", "")):
+        yield "@id is letters, digits, dots and hyphens, at most 32"
     if annotations.get("id") in _TAKEN:
         yield "@id is that of a rule that is not written in Cedar"
 

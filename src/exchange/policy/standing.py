@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from exchange import relation
 from exchange.label import Tier
-from exchange.participant import Directory, Participant
+from exchange.participant import Directory, Participant, ParticipantId
 from exchange.policy.policy_set import PolicySet
+from exchange.relation import ParticipantFacts
 
 Circle = tuple[Participant, ...]  # in the order of their ids
 
@@ -14,6 +16,7 @@ Circle = tuple[Participant, ...]  # in the order of their ids
 class Standing:
     """everybody, of_country, of_tier: the circles that a message may be addressed to, expanded once and not at every
     message. The operator and oversight are in no circle: nothing is sent to them by addressing a country or all.
+    recipients: the facts of everyone as a recipient, by id.
     """
 
     directory: Directory
@@ -22,10 +25,15 @@ class Standing:
     of_country: Mapping[str, Circle] = field(init=False, repr=False, compare=False)
     of_tier: Mapping[Tier, Circle] = field(init=False, repr=False, compare=False)
 
+    recipients: Mapping[ParticipantId, ParticipantFacts] = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         everybody = tuple(who for who in self.directory if who.tier not in (Tier.T0, Tier.T6))
         countries = {who.country for who in self.directory.participants.values()}
         of_country = {country: tuple(who for who in everybody if who.country == country) for country in countries}
         of_tier = {tier: tuple(who for who in everybody if who.tier is tier) for tier in Tier}
-        for name, circle in (("everybody", everybody), ("of_country", of_country), ("of_tier", of_tier)):
-            object.__setattr__(self, name, circle)
+        object.__setattr__(self, "everybody", everybody)
+        object.__setattr__(self, "of_country", of_country)
+        object.__setattr__(self, "of_tier", of_tier)
+        recipients = {who.id: relation.recipient(who) for who in self.directory.participants.values()}
+        object.__setattr__(self, "recipients", recipients)

@@ -1,0 +1,97 @@
+"""Facts about a participant and an item at a moment."""
+
+from datetime import timedelta
+
+import pytest
+
+from exchange import relation
+from exchange.jose import SigningKey
+from exchange.label import Classification, Handling, Label, Tier, Visibility
+from exchange.participant import Key, ParticipantId, Use
+from exchange.relation import ItemFacts, ParticipantFacts, PostingFacts, ReadingFacts
+from tests.network import NOW, label, message, participant, suspended
+
+SENDER = ParticipantId("ncb-fra")
+ITALY = participant("ncb-ita", country="ITA", clearance=Classification.RES)
+SECOND = timedelta(seconds=1)
+
+
+def reading(marked: Label, **changed: object) -> ReadingFacts:
+    asked = {"sender": SENDER, "reader": ITALY, "addressee": True, "now": NOW, **changed}
+    return relation.reading(marked, **asked)  # type: ignore[arg-type]
+
+
+def test_of_a_participant_its_tier_clearance_status_and_training_count() -> None:
+    assert relation.participant(ITALY) == ParticipantFacts(Tier.T1, 2, True, False)
+    assert relation.participant(suspended(ITALY)) == ParticipantFacts(Tier.T1, 2, False, False)
+
+
+def test_routing_does_not_see_a_suspension() -> None:
+    assert relation.recipient(suspended(ITALY)) == relation.participant(ITALY)
+
+
+def test_of_an_item_its_label_counts() -> None:
+    marked = label("RES", "MINOR", "EXERCISE", hit_visibility=Visibility.GRAY)
+
+    assert relation.item(marked) == ItemFacts(
+        2, frozenset({Handling.MINOR}), frozenset(Tier), Visibility.GRAY, True, True
+    )
+
+
+def test_posting_states_what_its_label_demands() -> None:
+    child = {"kind": "person", "age": 9}
+
+    assert relation.posting(message(label("OUO", "MINOR"), "ncb-ita", entities=[child])) == PostingFacts(True, True)
+    assert relation.posting(message(label("OUO", "MINOR", "SENS"), "ncb-ita", entities=[{"kind": "person"}])) == (
+        PostingFacts(False, False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("marked", "excluded"),
+    [
+        (label(), False),
+        (label(exclude="ITA"), True),
+        (label(exclude="DEU BRA"), False),
+        (label(only="ITA"), False),
+        (label(only="DEU"), True),
+    ],
+)
+def test_a_country_is_excluded_by_name_or_by_not_being_included(marked: Label, excluded: bool) -> None:
+    assert reading(marked).excluded is excluded
+
+
+def test_an_item_expires_at_its_very_moment() -> None:
+    marked = label(expires=NOW + SECOND)
+
+    assert not reading(marked).expired
+    assert reading(marked, now=NOW + SECOND).expired
+    assert not reading(label()).expired
+
+
+def test_a_source_is_known_by_its_id_alone() -> None:
+    assert reading(label(), sender=ITALY.id).is_source
+    assert not reading(label()).is_source
+    assert not reading(label(), addressee=False).addressee
+
+
+def key(not_after: timedelta) -> Key:
+    return Key(
+        verifying=SigningKey.generate().public, use=Use.MESSAGE, not_before=NOW - SECOND, not_after=NOW + not_after
+    )
+
+
+def test_a_decision_is_valid_until_time_alone_may_change_it() -> None:
+    lasting = label(expires=NOW + 3 * SECOND)
+
+    assert relation.valid_until(label(), None, NOW) is None
+    assert relation.valid_until(lasting, None, NOW) == NOW + 3 * SECOND
+    assert relation.valid_until(lasting, key(2 * SECOND), NOW) == NOW + 2 * SECOND
+    assert relation.valid_until(lasting, key(9 * SECOND), NOW) == NOW + 3 * SECOND
+
+
+def test_what_time_has_changed_already_it_does_not_change_again() -> None:
+    expired = label(created=NOW - 2 * SECOND, expires=NOW)
+
+    assert relation.valid_until(expired, None, NOW) is None
+    assert relation.valid_until(expired, key(SECOND), NOW) == NOW + SECOND
