@@ -8,7 +8,8 @@ trail's key and, if it is given, the hash of the genesis leaf. The numbers in th
     3  time never goes back
     4  every opening fits its commitment, and whatever an auditor may open is there
     5  the directory folds from genesis, and each leaf names what was in force
-    6  what was signed was signed with a key that was valid, there and then, for its actor
+    6  what was signed was signed with a key that was valid, there and then, for its actor; where the source has the
+       signed bytes themselves, the signature verifies
     7  what was read or acknowledged had been accepted before; nothing was accepted twice
     8  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
 """
@@ -18,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from exchange import leaf, merkle, participant, strictjson
+from exchange import jose, leaf, merkle, participant, strictjson
+from exchange.jose import Kind, VerifyingKey
 from exchange.leaf import Event, Field, Leaf
 from exchange.merkle import Frontier, Hash
 from exchange.note import Checkpoint
@@ -28,7 +30,7 @@ from exchange.schema import Schemas
 
 _TEXT_LIMIT = 2 * CHANGE_LIMIT  # bytes of a change with its approvals
 _NOT_FOR_AUDITORS = frozenset({Field.MESSAGE.value})
-_SIGNED = frozenset({Event.MESSAGE_ACCEPTED, Event.ITEM_ACKNOWLEDGED})
+_SIGNED = {Event.MESSAGE_ACCEPTED: Kind.MESSAGE, Event.ITEM_ACKNOWLEDGED: Kind.ACKNOWLEDGEMENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,16 @@ class Opening:
 class Entry:
     """A position of the trail, as its source has it; nothing of it is verified.
 
-    hash: the leaf's, where the source keeps it apart from the leaf. faults: what the source itself found wrong here.
+    hash: the leaf's, where the source keeps it apart from the leaf. token: the message or acknowledgement itself, as a
+    JWS, where the source has it (a database does; auditors are not given it). faults: what the source itself found
+    wrong here.
     """
 
     position: int
     leaf: bytes
     openings: Mapping[Field, Opening] = field(default_factory=dict)
     hash: Hash | None = None
+    token: bytes | None = None
     faults: tuple[str, ...] = ()
 
 
@@ -139,7 +144,7 @@ class Auditor:
         self._check_time(position, stated)
         self._check_openings(position, stated, entry.openings)
         self._check_in_force(position, stated, entry)
-        self._check_key(position, stated)
+        self._check_key(position, stated, entry)
         self._check_items(position, stated)
 
     def conclude(self) -> Report:
@@ -210,15 +215,30 @@ class Auditor:
             return
         self._checked["changes"] += 1
 
-    def _check_key(self, position: int, stated: Leaf) -> None:
+    def _check_key(self, position: int, stated: Leaf, entry: Entry) -> None:
         if stated.event not in _SIGNED or self._directory is None or not self._history_holds:
             return
         owner = self._directory.get(stated.actor)
         key = None if owner is None else owner.keys.get(stated.key)
         if key is None or key.use is not Use.MESSAGE or not key.valid_at(stated.at):  # 6
             self._note(position, f"{stated.actor} had no such key to sign messages with")
+            return
+        self._checked["keys"] += 1
+        if entry.token is not None:
+            self._check_token(position, entry, _SIGNED[stated.event], key.verifying)
+
+    def _check_token(self, position: int, entry: Entry, kind: Kind, key: VerifyingKey) -> None:
+        token = entry.token or b""
+        try:
+            opened = jose.open_jws(token, kind, {key.kid: key}, limit=len(token))
+        except Refusal:
+            self._note(position, "the signature on what was accepted here does not verify")
+            return
+        committed = entry.openings.get(Field.MESSAGE)
+        if committed is None or committed.text != opened.signed:
+            self._note(position, "what is kept here is not what the leaf committed to")
         else:
-            self._checked["keys"] += 1
+            self._checked["signatures"] += 1
 
     def _check_items(self, position: int, stated: Leaf) -> None:
         if stated.event is Event.MESSAGE_ACCEPTED:  # 7

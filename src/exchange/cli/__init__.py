@@ -1,0 +1,63 @@
+"""The command line: `exchange ...`. Each group of commands has its file; this one puts them together."""
+
+import logging
+import sys
+
+import typer
+
+from exchange.cli import doctor, enrolling, keys, messages, participants, policies, reading, screen, serving, trails
+from exchange.cli.screen import EXIT_CODES
+
+_HELP = f"""Signed, classified messages to everyone who may have them, with proof.
+
+Say who you are by --as FOLDER or by the variable EXCHANGE_PROFILE; ask for JSON by --json.
+
+{EXIT_CODES}"""
+
+
+def application() -> typer.Typer:
+    """All commands, in the order in which a newcomer meets them."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 110},
+    )
+    app.callback(help=_HELP)(_nothing)
+    serving.add_commands(app)
+    enrolling.add_commands(app)
+    messages.add_commands(app)
+    reading.add_commands(app)
+    app.add_typer(participants.group(), name="participant")
+    app.add_typer(keys.group(), name="key")
+    app.add_typer(policies.group(), name="policy")
+    app.add_typer(trails.group(), name="trail")
+    doctor.add_commands(app)
+    return app
+
+
+def main() -> None:
+    """The entry point. Ends the process with one of the codes that `--help` lists; no command shows a traceback for
+    what can be foreseen.
+    """
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="note: %(message)s")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """-> the exit code."""
+    try:
+        application()(args=arguments, prog_name="exchange")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else screen.USAGE
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        # Looked for in the words themselves, for the command may have failed before it read them.
+        return screen.report(error, as_json="--json" in arguments)
+    return screen.OK
+
+
+def _nothing() -> None:
+    """The commands below do the work."""

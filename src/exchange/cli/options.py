@@ -1,0 +1,49 @@
+"""Options that many commands share, and how a command comes to a client or to the server's modules."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from exchange.cli.screen import USAGE, Failed
+from exchange.client import Client
+
+_Answer = TypeVar("_Answer")
+
+As = Annotated[
+    Path,
+    typer.Option("--as", envvar="EXCHANGE_PROFILE", help="the profile's folder: who you are", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100, help="items, at most")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="go on where an earlier page ended")]
+Item = Annotated[str, typer.Argument(help="an item, as in ncb-fra:01KAJ...", show_default=False)]
+
+
+def ask(profile: Path, question: Callable[[Client], Awaitable[_Answer]]) -> _Answer:
+    """Open a client for this profile, ask it one thing, close it."""
+
+    async def asked() -> _Answer:
+        async with Client.open(profile) as client:
+            return await question(client)
+
+    return asyncio.run(asked())
+
+
+@contextmanager
+def server_modules() -> Iterator[None]:
+    """For the import of what only an operator needs. Raises Failed where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "exchange":
+            raise
+        raise Failed(
+            "NOT_INSTALLED",
+            f"this command runs parts of the server, and {missing.name} is not installed",
+            'install them: pip install "exchange[server]"',
+            exit=USAGE,
+        ) from None

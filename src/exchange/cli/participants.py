@@ -1,0 +1,174 @@
+"""`participant`: who takes part, and how the operator's officers admit, widen, narrow, suspend."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exchange.cli.options import As, Json, ask
+from exchange.cli.screen import note, show, table
+from exchange.client import Client, Enrolment, Proposed, Rights, introduce
+from exchange.participant import ChangeKind
+
+Id = Annotated[str, typer.Argument(help="a participant, as ncb-fra", show_default=False)]
+Clearance = Annotated[str, typer.Option(help="the highest classification: PUB, OUO, RES, CON")]
+Purposes = Annotated[list[str], typer.Option("--purpose", help="P1 to P9, A1, S1, X1; several times")]
+Areas = Annotated[list[str], typer.Option("--area", help="a crime area, as DRG or ENV.WLD; several times")]
+
+
+def group() -> typer.Typer:
+    app = typer.Typer(no_args_is_help=True, help="Who takes part, and what each may do.")
+    app.command("list")(_list)
+    app.command("show")(_show)
+    app.command("admit")(_admit)
+    app.command("rights")(_rights)
+    app.command("suspend")(_suspend)
+    app.command("reinstate")(_reinstate)
+    app.command("pending")(_pending)
+    app.command("approve")(_approve)
+    return app
+
+
+def _list(profile: As, json: Json = False) -> None:
+    """Everybody, with keys compared with those that follow from genesis."""
+    listed = ask(profile, lambda client: client.officer.listing())
+    columns = ("id", "name", "tier", "country", "clearance", "status", "keys")
+    rows = [
+        (*(one.get(name) for name in columns[:-1]), len([k for k in one["keys"] if not k.get("revoked_at")]))
+        for one in listed["participants"]
+    ]
+    title = f"{listed['origin']}, directory {listed['version']}"
+    show(json, listed, table(columns, rows, title=title))
+
+
+def _show(participant: Id, profile: As, json: Json = False) -> None:
+    """One participant, with its keys."""
+    listed = ask(profile, lambda client: client.officer.listing())
+    one = next((p for p in listed["participants"] if p["id"] == participant), None)
+    if one is None:
+        raise typer.BadParameter(f"there is no participant {participant} here", param_hint="PARTICIPANT")
+    facts = [(n, ", ".join(v) if isinstance(v, list) else v) for n, v in one.items() if n != "keys"]
+    columns = ("kid", "use", "not_before", "not_after", "revoked_at")
+    keys = [tuple(key.get(name) for name in columns) for key in one["keys"]]
+    show(json, one, table(("", ""), facts), table(columns, keys, nothing="no keys"))
+
+
+def _admit(
+    enrolment: Annotated[Path, typer.Argument(help="the newcomer's enrolment.json", show_default=False)],
+    profile: As,
+    clearance: Clearance = "OUO",
+    purposes: Purposes = [],  # noqa: B006  typer copies it
+    areas: Areas = [],  # noqa: B006
+    second: Annotated[
+        Path | None,
+        typer.Option("--second", help="the other officer's profile, if it is at hand: does all of it at once"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Propose that a newcomer enters. It takes a second officer's approval; then its keys and rights follow."""
+    stated, rights = Enrolment.load(enrolment), Rights(clearance=clearance, purposes=purposes, crime_areas=areas)
+    name = stated.identity.participant
+    if second is not None:
+        ask(profile, lambda one: _introduced(one, second, stated, rights))
+        show(json, {"participant": name, "state": "applied"}, f"{name} is admitted, with its keys and its rights.")
+        return
+    proposed = ask(profile, lambda client: client.officer.admit(stated.identity, stated.officers))
+    told(json, proposed)
+    if not json:
+        note(f"when it is approved: exchange participant approve {proposed.change} --enrolment {enrolment} --as ...")
+        note(f"then its rights: exchange participant rights {name} --clearance {clearance} ...")
+
+
+def _rights(
+    participant: Id,
+    profile: As,
+    clearance: Clearance = "OUO",
+    purposes: Purposes = [],  # noqa: B006
+    areas: Areas = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Say all that a participant may from now on. Two officers to widen, one to narrow."""
+    rights = Rights(clearance=clearance, purposes=purposes, crime_areas=areas)
+    told(json, ask(profile, lambda client: client.officer.grant(participant, rights)))
+
+
+def _suspend(
+    participant: Id, profile: As, reason: Annotated[str, typer.Option(help="for the record")] = "", json: Json = False
+) -> None:
+    """Take a participant's rights away at once; one officer suffices."""
+    _set_status(profile, participant, "suspended", reason, json)
+
+
+def _reinstate(
+    participant: Id, profile: As, reason: Annotated[str, typer.Option(help="for the record")] = "", json: Json = False
+) -> None:
+    """Give a suspended participant its rights back; it takes two officers."""
+    _set_status(profile, participant, "active", reason, json)
+
+
+def _pending(profile: As, json: Json = False) -> None:
+    """The changes that wait for another officer."""
+    waiting = ask(profile, lambda client: client.officer.waiting())
+    shown = [
+        {"change": w.change.id, "kind": w.change.kind.value, "made_at": w.change.content["made_at"], "signer": w.signer}
+        | {"content": _without_texts(w.change.content)}
+        for w in waiting
+    ]
+    rows = [(s["change"], s["kind"], s["content"].get("participant"), s["made_at"], _told_briefly(s)) for s in shown]
+    columns = ("change", "kind", "participant", "made at", "content")
+    show(json, shown, table(columns, rows, nothing="Nothing waits."))
+
+
+def _approve(
+    change: Annotated[str, typer.Argument(help="the change's id, see `participant pending`", show_default=False)],
+    profile: As,
+    enrolment: Annotated[
+        Path | None, typer.Option(help="after an admission: carry the newcomer's own keys in, too")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Sign a change that another officer proposed."""
+    carried = () if enrolment is None else Enrolment.load(enrolment).changes
+
+    async def approved(client: Client) -> Proposed:
+        outcome = await client.officer.approve(change)
+        for one in carried if outcome.applied else ():
+            await client.officer.carry(one)
+        return outcome
+
+    told(json, ask(profile, approved))
+
+
+def told(as_json: bool, proposed: Proposed) -> None:
+    """What became of a change."""
+    state = "applied" if proposed.applied else "pending"
+    document = {"change": proposed.change, "state": state, "missing": proposed.missing}
+    words = (
+        f"In force since position {proposed.receipt.position}."
+        if proposed.applied
+        else f"Waits for {proposed.missing} more officer(s): exchange participant approve {proposed.change} --as ..."
+    )
+    show(as_json, document | {"position": proposed.receipt.position}, f"Change {proposed.change}. {words}")
+
+
+def _set_status(profile: Path, participant: str, status: str, reason: str, json: bool) -> None:
+    content: dict[str, Any] = {"participant": participant, "status": status} | ({"reason": reason} if reason else {})
+    told(json, ask(profile, lambda client: client.officer.propose(ChangeKind.STATUS, **content)))
+
+
+async def _introduced(one: Client, second: Path, enrolment: Enrolment, rights: Rights) -> None:
+    async with Client.open(second) as two:
+        await introduce(one, two, enrolment, rights)
+
+
+def _without_texts(content: Any) -> dict[str, Any]:
+    """A change as an officer reads it: a policy set by the names of its files."""
+    shown = dict(content)
+    if "policy" in shown:
+        shown["policy"] = sorted(shown["policy"]["policies"])
+    return shown
+
+
+def _told_briefly(shown: dict[str, Any]) -> str:
+    known = {"v", "aud", "id", "made_at", "kind", "participant", "jwk", "officers"}
+    return ", ".join(f"{name}: {value}" for name, value in shown["content"].items() if name not in known)

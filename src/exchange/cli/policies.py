@@ -1,0 +1,169 @@
+"""`policy`: which rules there are, whether a set holds together and passes its cases, and how one comes into force.
+
+The set is that of the exchange (--as), of a folder (--policies), or the one that ships with this package. Asking Cedar
+takes parts of the server; what an exchange has in force is fetched and verified without them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from exchange.cli.options import As, Json, ask, server_modules
+from exchange.cli.participants import told
+from exchange.cli.screen import REFUSED, Failed, show, table
+from exchange.cli.serving import operating
+from exchange.participant import ChangeKind, policy_digest
+
+if TYPE_CHECKING:
+    from exchange.policy import CaseResult, PolicySet
+
+From = Annotated[Path | None, typer.Option("--policies", help="a folder with a policy set", show_default=False)]
+InForce = Annotated[
+    Path | None, typer.Option("--as", help="the set that is in force where this profile belongs", show_default=False)
+]
+
+
+def group() -> typer.Typer:
+    app = typer.Typer(no_args_is_help=True, help="Who may do what, and why.")
+    app.command("list")(_list)
+    app.command("check")(_check)
+    app.command("test")(_test)
+    app.command("explain")(_explain)
+    app.command("propose")(_propose)
+    app.command("activate")(_activate)
+    return app
+
+
+def _list(policies: From = None, profile: InForce = None, json: Json = False) -> None:
+    """The rules, those of the gate too: what each says, where it comes from, who is told of it."""
+    policy = _policy_set(_texts(policies, profile))
+    columns = ("id", "effect", "acts", "says", "source", "verified", "tell", "file")
+    rules: list[dict[str, Any]] = [
+        {name: getattr(rule, name) for name in columns} | {"acts": list(rule.acts)} for rule in policy.listing()
+    ]
+    rows = [(r["id"], r["effect"], ", ".join(r["acts"]), r["says"], r["source"], r["tell"]) for r in rules]
+    shown = table(("id", "effect", "acts", "says", "source", "tell"), rows, title=f"policy set {policy.digest[:16]}")
+    show(json, {"digest": policy.digest, "rules": rules}, shown)
+
+
+def _check(policies: From = None, profile: InForce = None, json: Json = False) -> None:
+    """Whether a set holds together: Cedar, the schema, the facts that are computed, the annotations."""
+    policy = _policy_set(_texts(policies, profile))
+    found = {"digest": policy.digest, "policies": len(policy.rules)}
+    show(json, found, f"{len(policy.rules)} policies hold together. Digest {policy.digest}")
+
+
+def _test(policies: From = None, profile: InForce = None, json: Json = False) -> None:
+    """Run a set's cases. Every policy must have one that it decides and one that it could but does not."""
+    policy = _policy_set(_texts(policies, profile))
+    with operating():
+        from exchange.policy import check_cases, run_cases
+
+        results = run_cases(policy)
+    failed = [result for result in results if not result.passed]
+    if not failed:
+        check_cases(policy)
+    told_of = [_failed(result) for result in failed]
+    document = {"digest": policy.digest, "cases": len(results), "failed": told_of}
+    rows = [(one["place"], one["case"], one["answers"], one["by"]) for one in told_of]
+    counted = Counter(result.case.place.split("/")[0] for result in results)
+    summary = ", ".join(f"{file} {n}" for file, n in sorted(counted.items()))
+    show(
+        json,
+        document,
+        table(("place", "case", "answers", "by"), rows, nothing="Every case passes."),
+        f"{len(results)} cases ({summary}), {len(failed)} failed.",
+    )
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+def _explain(
+    question: Annotated[
+        str, typer.Argument(help='as in a case: "T1 OUO | read | RES GRAY | addressee"', show_default=False)
+    ],
+    policies: From = None,
+    profile: InForce = None,
+    json: Json = False,
+) -> None:
+    """What a set answers to a question, by which rules, step by step."""
+    policy = _policy_set(_texts(policies, profile))
+    with operating():
+        from exchange.policy import parse_question
+
+        asked = parse_question(question)
+        decision = policy.decide(asked.door, asked.principal, asked.resource, asked.context)
+        steps = policy.explain(decision)
+    document = {
+        "outcome": decision.outcome.value,
+        "rules": list(decision.rules),
+        "told": list(decision.told),
+        "steps": [
+            {"act": step.act, "permitted": step.permitted, "rules": [[rule.id, rule.says] for rule in step.rules]}
+            for step in steps
+        ],
+    }
+    rows = [
+        (step.act, "permitted" if step.permitted else "not permitted", rule.id, rule.says, rule.source)
+        for step in steps
+        for rule in step.rules
+    ]
+    words = f"{decision.outcome.value} by {', '.join(decision.rules)}"
+    show(json, document, words, table(("act", "", "rule", "says", "source"), rows))
+
+
+def _propose(
+    folder: Annotated[Path, typer.Argument(help="the folder with the new set", show_default=False)],
+    profile: As,
+    json: Json = False,
+) -> None:
+    """Propose a policy set; it is checked, its cases are run, and a second officer activates it."""
+    texts = _texts(folder, None)
+    _policy_set(texts)
+    told(json, ask(profile, lambda client: client.officer.propose(ChangeKind.POLICY, policy=texts)))
+
+
+def _activate(
+    change: Annotated[str, typer.Argument(help="the proposal's id, see `participant pending`", show_default=False)],
+    profile: As,
+    json: Json = False,
+) -> None:
+    """Approve a proposed policy set: it is in force with the next decision."""
+    told(json, ask(profile, lambda client: client.officer.approve(change)))
+
+
+def _texts(folder: Path | None, profile: Path | None) -> dict[str, Any]:
+    if folder is not None and profile is not None:
+        raise typer.BadParameter("say --policies or --as, not both")
+    if profile is not None:
+        return dict(ask(profile, lambda client: client.officer.policy()))
+    with operating():
+        from exchange import founding, shipped
+
+        return founding.read_policies(folder or Path(str(shipped.folder("policies"))))
+
+
+def _policy_set(texts: Mapping[str, Any]) -> "PolicySet":
+    """Raises Failed with what Cedar says, where the set does not hold together: its author reads it here."""
+    with server_modules():
+        from exchange.policy import PolicySet, parse_texts
+        from exchange.refusal import Refusal
+    try:
+        return PolicySet.load(parse_texts(texts))
+    except Refusal as refusal:
+        if refusal.__cause__ is None:
+            raise
+        digest = policy_digest(texts)
+        raise Failed(refusal.reason.code, str(refusal.__cause__), f"mend the set {digest[:16]}", exit=REFUSED) from None
+
+
+def _failed(result: "CaseResult") -> dict[str, str]:
+    return {
+        "place": result.case.place,
+        "case": result.case.text,
+        "answers": result.decision.outcome.value,
+        "by": " ".join(result.decision.rules),
+    }

@@ -1,0 +1,93 @@
+"""The trail in a database, handed to an auditor entry by entry: for whoever holds the database and its wrapping key.
+
+Where a row was changed so that it does not even open, its position is named and the reading goes on behind it.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from exchange import leaf
+from exchange.audit import Entry, Opening
+from exchange.leaf import Field
+from exchange.merkle import HASH_SIZE, TILE_WIDTH
+from exchange.refusal import Refusal
+from exchange.store import Store, StoredEntry, Tampered
+
+
+def stored_entries(store: Store, size: int) -> Iterator[Entry]:
+    """All below `size`, in order, each with every opening, with the signed bytes that it speaks of, and with the hash
+    that a full tile keeps of its leaf.
+    """
+    tree = store.tree(size)
+    for start in range(0, size, TILE_WIDTH):
+        stop = min(start + TILE_WIDTH, size)
+        faults: tuple[str, ...] = ()
+        kept = b""
+        if stop - start == TILE_WIDTH:
+            try:
+                kept = tree.hashes(0, start // TILE_WIDTH)
+            except Tampered as tampered:
+                faults = (str(tampered),)
+        for entry in _between(store, start, stop):
+            at = (entry.position - start) * HASH_SIZE
+            yield Entry(
+                position=entry.position,
+                leaf=entry.leaf,
+                openings=entry.openings,
+                hash=kept[at : at + HASH_SIZE] or None,
+                token=entry.token,
+                faults=entry.faults + (faults if entry.position == start else ()),
+            )
+
+
+def _between(store: Store, start: int, stop: int) -> Iterator[Entry]:
+    try:
+        found = store.entries(start - 1, stop - start)
+        tokens = store.messages(start, stop)
+    except Tampered:
+        yield from _one_by_one(store, start, stop)
+        return
+    for entry in found:
+        yield _entry(entry, tokens)
+
+
+def _one_by_one(store: Store, start: int, stop: int) -> Iterator[Entry]:
+    for position in range(start, stop):
+        try:
+            found = store.entries(position - 1, 1)
+            tokens = store.messages(position, position + 1)
+        except Tampered as tampered:
+            yield Entry(position=position, leaf=_leaf(store, position), faults=(str(tampered),))
+            continue
+        if found and found[0].position == position:
+            yield _entry(found[0], tokens)
+
+
+def _entry(entry: StoredEntry, tokens: Mapping[int, bytes]) -> Entry:
+    openings = {name: Opening(salt=entry.key.salt(name), text=text) for name, text in entry.texts.items()}
+    token = tokens.get(entry.position)
+    if token is not None:
+        signed = token[: token.rfind(b".")]
+        openings[Field.MESSAGE] = Opening(salt=entry.key.salt(Field.MESSAGE), text=signed)
+    lost = token is None and Field.MESSAGE.value in _commitments(entry.leaf)
+    return Entry(
+        position=entry.position,
+        leaf=entry.leaf,
+        openings=openings,
+        token=token,
+        faults=("the message that the leaf committed to is missing",) if lost else (),
+    )
+
+
+def _leaf(store: Store, position: int) -> bytes:
+    try:
+        return store.leaf(position)
+    except Refusal:
+        return b""
+
+
+def _commitments(raw: bytes) -> Mapping[str, str]:
+    """None, where the bytes are no leaf: the auditor says so."""
+    try:
+        return leaf.read(raw).commit
+    except Refusal:
+        return {}
