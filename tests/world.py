@@ -6,7 +6,7 @@ gateway folds them, messages are the examples of schemas/, moved to the moment t
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -98,6 +98,10 @@ class World:
     def __getitem__(self, id: str) -> Member:
         return self.members[id]
 
+    def branch(self) -> "World":
+        """A world that goes its own way from here on."""
+        return replace(self, history=list(self.history), members=dict(self.members))
+
     def change(
         self,
         kind: ChangeKind,
@@ -111,7 +115,7 @@ class World:
         at = made_at or self.now
         return write_change(kind, origin=self.origin, id=id or fresh_id(at), made_at=at, key=key, **content)
 
-    def approval(self, change: bytes, officer: SigningKey, **instead: str) -> bytes:
+    def approval(self, change: bytes, officer: SigningKey, /, **instead: str) -> bytes:
         """An officer's consent to this very change. instead: origin, change or digest, where they shall be wrong."""
         stated = {"origin": self.origin, "change": _id_of(change), "digest": digest_of(change), **instead}
         return write_approval(**stated, made_at=self.now, key=officer)

@@ -1,0 +1,1 @@
+"""The directory: its values, its changes, and the fold that makes one of the other."""
