@@ -90,13 +90,16 @@ class Committer:
         Raises Refusal: what the act's own `again` decides, ID_REUSED, ERASED; STORE_UNAVAILABLE where what became of it
         is not known; OVERLOADED where nothing was written.
         """
-        for _ in range(_AGAIN + 1):
-            outcome = await self._submit(act)
+        outcome = await self._submit(act)
+        for _ in range(_AGAIN):
             if not isinstance(outcome, Stale):
                 return outcome
             assert act.again is not None  # only such an act is set aside
             act = act.again(self.standing(), self._now())
-        raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+            outcome = await self._submit(act)
+        if isinstance(outcome, Stale):
+            raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+        return outcome
 
     async def stop(self) -> None:
         """What is queued is committed first. Whoever still waits after that is told that the store is away."""

@@ -17,6 +17,10 @@ Dialect = Literal["sqlite", "postgresql"]
 _READERS = 8  # connections kept for reading
 _PATIENCE = 5  # seconds to wait for a lock or a connection
 
+_SQLITE = (
+    "cache_size=-32768",  # KiB: the pages where readers' deliveries end stay in memory
+    "wal_autocheckpoint=4000",  # pages, 16 MB: most of them are written again and again, so the fewer copies the better
+)
 _POSTGRES: dict[str, Any] = {
     "connect_timeout": _PATIENCE,
     "keepalives_idle": 5,
@@ -64,6 +68,8 @@ def _engine(url: URL, **pool: Any) -> Engine:
 def _check_sqlite(connection: Any, _: object) -> None:
     """WAL stands in the file since the migration; what is synchronous is each connection's own."""
     connection.execute("PRAGMA synchronous=FULL")
+    for setting in _SQLITE:
+        connection.execute(f"PRAGMA {setting}")
     mode, synchronous = (_one(connection, f"PRAGMA {name}") for name in ("journal_mode", "synchronous"))
     if mode != "wal" or synchronous != 2:
         raise Unfit(
