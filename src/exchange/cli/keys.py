@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from exchange import instant
 from exchange.cli.options import As, Json, ask
 from exchange.cli.participants import told
 from exchange.cli.screen import show, table
@@ -39,9 +40,9 @@ def _list(
             {
                 "kid": key.kid,
                 "use": key.use.value,
-                "not_before": key.not_before.isoformat(),
-                "not_after": key.not_after.isoformat(),
-                "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
+                "not_before": instant.write(key.not_before),
+                "not_after": instant.write(key.not_after),
+                "revoked_at": None if key.revoked_at is None else instant.write(key.revoked_at),
             }
             for key in owner.keys.values()
         ]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from exchange import instant
 from exchange.cli.options import As, Cursor, Item, Json, Limit, ask
 from exchange.cli.screen import UNPROVEN, note, show, table
 from exchange.client import Client, Doubtful, Page, Received
@@ -150,7 +151,7 @@ def _brief(one: Received) -> dict[str, Any]:
     return {
         "item": one.item,
         "position": one.position,
-        "released_at": one.released_at.isoformat(),
+        "released_at": instant.write(one.released_at),
         "sender": one.message.sender,
         "type": one.message.type,
         "thread": one.message.thread,

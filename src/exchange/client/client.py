@@ -1,7 +1,7 @@
 """The client of one participant: what it may ask of an exchange, each answer verified before it is handed out."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,8 +103,13 @@ class Client:
         label: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> Draft:
-        """See `compose.compose`. Its notes say what was decided on the sender's behalf."""
+        """See `compose.compose`. Its notes say what was decided on the sender's behalf.
+
+        An answer (`in_reply_to`) that names no thread goes into that of the item it answers.
+        """
         directory = await self.history.directory()
+        if more.get("in_reply_to") and not more.get("thread"):
+            more["thread"] = (await self.message(more["in_reply_to"])).message.thread
         author = Author(
             participant=self.profile.participant,
             user=self.profile.user,
@@ -170,7 +175,7 @@ class Client:
         await self.watch.settle()
         return page
 
-    async def follow(self, *, doubtful: Callable[[Doubtful], None] = _log_doubtful) -> AsyncIterator[Received]:
+    async def follow(self, *, doubtful: Callable[[Doubtful], None] = _log_doubtful) -> AsyncGenerator[Received, None]:
         """Every message from where the last `follow` of this profile ended, and then each as it comes.
 
         A page is remembered once all of it was taken, so whoever stops in the middle gets its messages again: at

@@ -13,13 +13,15 @@ from typing import Any, Self
 
 from ulid import ULID
 
-from exchange import instant, participant
+from exchange import instant, participant, shipped
 from exchange.client.client import Client
-from exchange.client.errors import ProfileWrong, Unproven
+from exchange.client.errors import ProfileWrong, Refused, Unproven
 from exchange.client.officer import Identity, Rights
 from exchange.client.profile import Pin, Profile
 from exchange.jose import SigningKey
 from exchange.participant import ChangeKind, Use
+from exchange.refusal import Refusal
+from exchange.schema import Schemas
 
 FILE = "enrolment.json"
 KEYS_LAST = timedelta(days=2 * 365)
@@ -64,11 +66,12 @@ class Enrolment:
 def enrol(folder: Path, pin: Pin, identity: Identity, *, now: datetime) -> Enrolment:
     """Make a profile with three new keys in `folder`, and the enrolment to hand to the operator, saved beside it.
 
-    Raises ProfileWrong if there is a profile already.
+    Raises Refused for an identity of no known form, ProfileWrong if there is a profile already.
     """
     keys = {use: SigningKey.generate() for use in Use}
-    Profile.create(folder, participant=identity.participant, pin=pin, keys=keys)
     window = window_from(now)
+    _check(identity, pin.origin, {"jwk": keys[Use.OFFICER].public.jwk, **window})
+    Profile.create(folder, participant=identity.participant, pin=pin, keys=keys)
     enrolment = Enrolment(
         identity=identity,
         officers=({"jwk": keys[Use.OFFICER].public.jwk, **window},),
@@ -89,6 +92,27 @@ def enrol(folder: Path, pin: Pin, identity: Identity, *, now: datetime) -> Enrol
     )
     enrolment.save(folder / FILE)
     return enrolment
+
+
+def _check(identity: Identity, origin: str, officer: Mapping[str, Any]) -> None:
+    """What would be refused by the exchange is refused before anything is written."""
+    admission = {
+        "v": 1,
+        "aud": origin,
+        "id": "0" * 26,
+        "made_at": officer["not_before"],
+        "kind": ChangeKind.ADMIT.value,
+        "participant": identity.participant,
+        "name": identity.name,
+        "tier": identity.tier,
+        "country": identity.country,
+        "exercise": True,
+        "officers": [officer],
+    }
+    try:
+        Schemas.compile(shipped.texts("schemas", ".schema.json")).check("change", admission)
+    except Refusal as refusal:
+        raise Refused.here(refusal) from None
 
 
 def window_from(now: datetime) -> dict[str, str]:

@@ -150,7 +150,7 @@ class Officer:
             keys = {one["id"]: {key["kid"] for key in one["keys"]} for one in listed["participants"]}
         except _MALFORMED:
             raise Unproven("the directory is not in the protocol's form") from None
-        differing = [p.id for p in directory if p.keys.keys() != keys.pop(p.id, None)] + list(keys)
+        differing = [p.id for p in directory if set(p.keys) != keys.pop(p.id, None)] + list(keys)
         if differing:
             raise Unproven(f"the exchange lists other keys for {', '.join(differing)} than its changes give")
         return listed

@@ -1,0 +1,198 @@
+"""The client on a real exchange: what it sends is proven, what it reads is verified, and nothing else is believed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from exchange.client import Client, Received, Refused
+from exchange.client.compose import EXERCISE_NOTE, OUO_NOTE
+from exchange.leaf import Event
+from exchange.participant import ChangeKind, Use
+from tests.community import Community
+
+RES = {"classification": "RES", "purpose": ["P3"]}
+
+
+async def test_a_message_is_accepted_released_and_read_with_proof(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.copy_of("ncb-ita")) as ita:
+        draft = await fra.compose("message", "Seizure", {"text": "at the port"}, ["ncb-ita"])
+        sent = await fra.send(draft)
+        page = await ita.inbox()
+        held = await ita.message(sent.item)
+
+    assert sent.new
+    assert sent.released == ("ncb-ita",)
+    assert sent.item in [one.item for one in page.messages]
+    assert page.doubtful == ()
+    assert held.evidence is not None
+    assert held.evidence.position == sent.position
+    assert held.document == draft.document
+
+
+async def test_what_is_decided_for_the_sender_is_said(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        draft = await fra.compose("message", "No label", {"text": "none"}, ["ncb-ita"], case_ref="FRA-1")
+
+    assert draft.notes == (OUO_NOTE, EXERCISE_NOTE)
+    assert draft.document["label"]["classification"] == "OUO"
+
+
+async def test_the_same_bytes_count_once(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        token = fra.sign(await fra.compose("message", "Twice", {"text": "once"}, ["ncb-ita"]))
+
+        first, second = await fra.post(token), await fra.post(token)
+
+    assert (first.new, second.new) == (True, False)
+    assert first.position == second.position
+    assert first.routing == second.routing
+
+
+async def test_many_posts_at_once_are_each_proven(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        drafts = [await fra.compose("message", f"No. {n}", {"text": "many"}, ["ncb-ita"]) for n in range(20)]
+
+        sent = await asyncio.gather(*(fra.send(draft) for draft in drafts))
+
+    assert len({one.position for one in sent}) == 20
+
+
+async def test_a_preview_tells_what_the_routing_does(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        draft = await fra.compose("message", "Restricted", {"text": "for some"}, ["ncb-ita", "ncb-deu"], label=RES)
+
+        seen = await fra.preview(draft)
+        sent = await fra.send(draft)
+
+    assert seen.recipients == sent.routing
+    assert [one.participant for one in sent.withheld] == ["ncb-deu"]
+    assert "no offline copy and no bulk export" in sent.duties
+
+
+async def test_an_answer_goes_into_the_thread_of_its_question(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.profile("ncb-ita")) as ita:
+        asked = await fra.send(await fra.compose("message", "Question", {"text": "who?"}, ["ncb-ita"]))
+        answer = await ita.compose("message", "Answer", {"text": "he"}, ["ncb-fra"], in_reply_to=asked.item)
+        answered = await ita.send(answer)
+
+        thread = await fra.thread(asked.item)
+
+    assert [one.item for one in thread.messages] == [asked.item, answered.item]
+
+
+async def test_the_sender_sees_how_far_its_item_came(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.profile("ncb-ita")) as ita:
+        sent = await fra.send(await fra.compose("message", "Delivered", {"text": "?"}, ["ncb-ita", "ncb-deu"]))
+        await ita.message(sent.item)
+
+        receipt = await ita.acknowledge(sent.item)
+
+        states = {one["participant"]: one["state"] for one in await fra.deliveries(sent.item)}
+        mine = await fra.sent(limit=100)
+    assert receipt.leaf.event is Event.ITEM_ACKNOWLEDGED
+    assert states == {"ncb-ita": "acknowledged", "ncb-deu": "released"}
+    assert sent.item in [one.item for one in mine.messages]
+
+
+async def test_follow_gives_each_message_at_least_once_and_remembers_where_it_was(community: Community) -> None:
+    reader = community.copy_of("ncb-deu")
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        wanted = [
+            (await fra.send(await fra.compose("message", f"Part {n}", {"text": "go"}, ["ncb-deu"]))).item
+            for n in range(3)
+        ]
+
+        async with Client.open(reader) as deu:
+            interrupted = await take(deu.follow(), until=wanted[1])
+
+        async with Client.open(reader) as deu:
+            following = deu.follow()
+            again = await take(following, until=wanted[2])
+            late = await fra.send(await fra.compose("message", "Late", {"text": "go"}, ["ncb-deu"]))
+            newest = await take(following, until=late.item)
+            await following.aclose()
+
+        async with Client.open(reader) as deu:
+            # The page before was taken whole; this one was left with its last message in hand.
+            first_of_all = await take(deu.follow(), until=late.item)
+
+    assert interrupted[-2:] == wanted[:2]
+    assert again == [*interrupted, wanted[2]]
+    assert newest == first_of_all == [late.item]
+
+
+async def take(following: AsyncIterator[Received], *, until: str) -> list[str]:
+    taken: list[str] = []
+    async with asyncio.timeout(20):
+        while until not in taken:
+            taken.append((await anext(following)).item)
+    return taken
+
+
+async def test_a_reader_that_waits_is_woken_by_its_message(community: Community) -> None:
+    async with Client.open(community.copy_of("ncb-deu")) as deu, Client.open(community.profile("ncb-fra")) as fra:
+        cursor = (await deu.inbox(limit=100)).cursor
+        waiting = asyncio.create_task(deu.inbox(cursor, wait=20))
+        sent = await fra.send(await fra.compose("message", "Wake up", {"text": "!"}, ["ncb-deu"]))
+
+        page = await asyncio.wait_for(waiting, 10)
+
+    assert [one.item for one in page.messages] == [sent.item]
+
+
+async def test_a_refusal_says_why_and_names_its_ticket(community: Community) -> None:
+    async with Client.open(community.profile("ncb-deu")) as deu:
+        draft = await deu.compose("message", "Too high", {"text": "!"}, ["ncb-ita"], label=RES)
+
+        with pytest.raises(Refused) as refused:
+            await deu.send(draft)
+
+    error = refused.value
+    assert (error.reason, error.status, error.rules) == ("NOT_CLEARED", 403, ("R07.post",))
+    assert error.ticket
+    assert error.receipt is not None
+
+
+async def test_what_does_not_fit_its_schema_is_refused_before_it_is_sent(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        draft = await fra.compose("message", "Line\nbreak", {"text": "!"}, ["ncb-ita"])
+
+        with pytest.raises(Refused) as refused:
+            await fra.send(draft)
+
+    assert refused.value.status is None
+    assert [fault.path for fault in refused.value.faults] == ["/subject"]
+
+
+async def test_unknown_items_are_not_found(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra:
+        for item in ("ncb-ita:01KAJ4Y0000000000000000000", "../trail/entries", ""):
+            with pytest.raises(Refused) as refused:
+                await fra.message(item)
+            assert refused.value.reason == "NOT_FOUND"
+
+
+async def test_what_was_signed_before_a_revocation_stays_signed(community: Community) -> None:
+    async with Client.open(community.profile("ncb-ita")) as ita, Client.open(community.copy_of("ncb-fra")) as fra:
+        sent = await ita.send(await ita.compose("message", "Before", {"text": "!"}, ["ncb-fra"]))
+        old = ita.profile.key(Use.MESSAGE).public
+        window = {"not_before": "2026-01-01T00:00:00Z", "not_after": "2030-01-01T00:00:00Z"}
+        spare = community.copy_of("ncb-deu").key(Use.OFFICER)  # somebody's key is nobody else's
+
+        jwk = spare.public.jwk
+        with pytest.raises(Refused) as taken:
+            await ita.officer.propose(ChangeKind.KEY_ADD, participant="ncb-ita", use="message", jwk=jwk, **window)
+        revoked = await ita.officer.propose(
+            ChangeKind.KEY_REVOKE, participant="ncb-ita", kid=old.kid, reason="superseded"
+        )
+
+        held = await fra.message(sent.item)
+        with pytest.raises(Refused) as late:
+            await ita.send(await ita.compose("message", "After", {"text": "!"}, ["ncb-fra"]))
+
+    assert taken.value.reason == "CHANGE_WRONG"
+    assert revoked.applied
+    assert held.key.kid == old.kid
+    assert held.key.revoked_at is not None
+    assert late.value.reason == "KEY_NOT_VALID"
