@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +67,10 @@ def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("removed", "step"),
     [
-        (("R07",), "RESTRICTED withheld from one not cleared"),
         (("R07", "R07.hide"), "RESTRICTED withheld from one not cleared"),
-        (("R07", "R07.hide", "R07.post"), "RESTRICTED withheld from one not cleared"),
-        (("R07.hide",), "RESTRICTED withheld from one not cleared"),
         (("R09",), "drug seizure released to all but one country"),
-        (("R10",), "preview before sending"),
         (("R07.post",), "over-classified"),
         (("R46",), "the auditor sees the trail"),
-        (("addressee",), "urgent request"),
-        (("may-submit",), "urgent request"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
 )
@@ -90,9 +83,61 @@ def test_without_a_rule_the_story_fails_at_its_step_and_names_it(
     shown = show(tmp_path / "run", policies)
 
     assert shown.returncode == 1, shown.stdout + shown.stderr
-    *_, told = (line for line in shown.stdout.split("\n\n") if line.startswith("step "))
-    assert f'"{step}"' in told
-    assert removed[0] in told.replace("\n", " ").replace(",", " ").replace(";", " ").split()
+    last_lines = " ".join(shown.stdout.splitlines()[-6:])
+    assert f'step "{step}" did not come out: ' in last_lines
+    assert re.search(rf"{re.escape(removed[0])}(?![.\w])", last_lines)
     assert counted(shown.stdout) != COUNTS
     assert shown.stderr == ""
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_kept_it_serves_until_it_is_interrupted_and_each_way_to_look_around_works(tmp_path: Path) -> None:
+    kept = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from exchange.demo import run; sys.exit(run(keep=True, policies=None))"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert kept.stdout is not None
+    lines = list(iter(kept.stdout.readline, json.dumps(COUNTS) + "\n"))
+    try:
+        ways = [line.strip() for line in lines if f" --as {tmp_path}" in line]
+        ended = [subprocess.run(way, shell=True, cwd=ROOT, capture_output=True, text=True, check=False) for way in ways]
+    finally:
+        kept.send_signal(signal.SIGINT)
+        rest, _ = kept.communicate(timeout=60)
+
+    assert len(ways) > 5
+    assert {way: end.returncode for way, end in zip(ways, ended, strict=True)} == {
+        way: 1 if "--classification RES" in way else 0 for way in ways
+    }
+    assert (
+        next(end for way, end in zip(ways, ended, strict=True) if "--classification RES" in way).stderr.find("R07.post")
+        > 0
+    )
+    assert kept.returncode == 0
+    assert json.loads(rest.splitlines()[-1]) == COUNTS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_in_the_middle_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = "import sys; from exchange.demo import run; sys.exit(run(keep=False, policies=None))"
+    played = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert played.stdout is not None
+    lines = iter(played.stdout.readline, "")
+    assert any("answer in the same thread" in line for line in lines)
+
+    played.send_signal(signal.SIGTERM)
+    rest, said = played.communicate(timeout=60)
+
+    assert played.returncode == 130
+    assert counted(rest) != COUNTS
+    assert said == ""
+    assert list(tmp_path.iterdir()) == []

@@ -73,7 +73,9 @@ class Narrator:
             if not found.released:
                 reasons = "; ".join(f"{rule} {says(rule)}" for rule in found.rules)
                 lines.append(("did not", f"{who}: {reasons}"))
-        lines.append(("is told", f"{document['sender']}: {_told(sent.routing)}"))
+        told = {one.participant for one in sent.routing}
+        rest = "; of nobody else anything" if decided.keys() - told else ""
+        lines.append(("is told", f"{document['sender']}: {_told(sent.routing)}{rest}"))
         lines += [("owes", duty) for duty in sent.duties]
         lines.append(
             ("receipt", f"position {sent.position} of the trail, in a tree of {sent.verified.checkpoint.size}")
@@ -86,7 +88,7 @@ class Narrator:
             ("posts", poster),
             ("refused", f"{refused.status} {refused.reason}{rules}: {refused.says}"),
             ("to mend it", refused.mend),
-            ("nobody", "got anything; the refusal is an entry of the trail"),
+            ("reached", "nobody; the refusal is an entry of the trail, with a receipt for it"),
         ]
         self._lines(lines)
 
@@ -111,12 +113,12 @@ class Narrator:
             f"The exchange runs at {url} until Ctrl-C; then it is gone with all its files. From another terminal:"
         )
         for says, command in commands:
-            self._console.print(f"\n    # {says}", highlight=False)
+            self._console.print(f"\n    # {says}")
             # Never folded: it is there to be copied.
-            self._console.print(f"    {command}", highlight=False, soft_wrap=True, markup=False)
+            self._console.print(f"    {command}", soft_wrap=True)
 
     def counts(self, line: str) -> None:
-        self._console.print(f"\n{line}", highlight=False, soft_wrap=True, markup=False)
+        self._console.print(f"\n{line}", soft_wrap=True)
 
     def _lines(self, lines: Sequence[tuple[str, str]], *, width: int = 11) -> None:
         table = _grid(4, width)
@@ -126,7 +128,7 @@ class Narrator:
 
     def _say(self, what: RenderableType, *, indent: int = 0, above: int = 0) -> None:
         with self._console.capture() as written:
-            self._console.print(Padding(what, (above, 0, 0, indent)), highlight=False, markup=False)
+            self._console.print(Padding(what, (above, 0, 0, indent)))
         # Whoever reads this in a log has no use for the blanks with which rich fills its lines.
         self._console.file.writelines(f"{line.rstrip()}\n" for line in written.get().splitlines())
 

@@ -1,5 +1,6 @@
 """Plays scenes over the network, and compares what comes out with what the story says. The first difference ends it."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,10 +123,9 @@ class Play:
 
     async def _look_for(self, item: str, readers: tuple[str, ...]) -> None:
         """Everybody looks into its inbox: the readers find this item and nothing else new, the others nothing."""
-        for participant, desk in self.desks.items():
-            if participant == AUDITOR:
-                continue
-            page = await desk.inbox(self._cursors.get(participant))
+        bureaus = [participant for participant in self.desks if participant != AUDITOR]
+        pages = await asyncio.gather(*(self.desks[who].inbox(self._cursors.get(who)) for who in bureaus))
+        for participant, page in zip(bureaus, pages, strict=True):
             self._cursors[participant] = page.cursor
             found = [one.item for one in page.messages] + [one.item for one in page.doubtful]
             expected = [item] if participant in readers else []

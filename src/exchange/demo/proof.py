@@ -3,6 +3,7 @@
 Recipients check on a machine that has nothing but the pin and an access key: no state, no directory, no word of ours.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,8 @@ async def recipients(stage: Stage, play: Play) -> None:
         play.tally.signatures_verified += len(expected)
         play.tally.proofs_verified += len(expected)
         signers = ", ".join(sorted({item.partition(":")[0] for item in expected}))
-        play.narrator.verified(participant, f"{len(expected)} signatures, by keys of {signers}; {len(expected)} proofs")
+        found = f"{_number(len(expected), 'signature')}, by keys of {signers}; {_number(len(expected), 'proof')}"
+        play.narrator.verified(participant, found)
 
 
 def senders(stage: Stage, play: Play) -> None:
@@ -53,29 +55,30 @@ def senders(stage: Stage, play: Play) -> None:
     Raises Broken.
     """
     trail = TrailVerifier.from_vkey(stage.pin.trail_key)
-    verified: dict[str, int] = {}
+    verified: Counter[str] = Counter()
     for accepted in play.accepted.values():
         sent, sender = accepted.sent, str(accepted.document["sender"])
         held = _held(sent.receipt, trail, f"{sender} to hold a receipt for {sent.item}")
-        signed = accepted.token[: accepted.token.rindex(b".")]
-        if (held.leaf.event, held.leaf.object) != (Event.MESSAGE_ACCEPTED, sent.item) or not held.opens(
-            Field.MESSAGE, signed
-        ):
+        for_it = (held.leaf.event, held.leaf.object) == (Event.MESSAGE_ACCEPTED, sent.item)
+        if not for_it or not held.opens(Field.MESSAGE, accepted.token[: accepted.token.rindex(b".")]):
             raise Broken(f"the receipt of {sent.item} to be for the bytes that {sender} signed; it is for others")
-        verified[sender] = verified.get(sender, 0) + 1
+        verified[sender] += 1
     for poster, refused in play.refused:
         held = _held(refused.receipt, trail, f"{poster} to hold a receipt for its refusal ({refused.reason})")
         stated = held.leaf
         if (stated.event, stated.actor, stated.type) != (Event.REQUEST_REFUSED, poster, refused.reason):
             raise Broken(f"the receipt that {poster} got to be of its refusal with {refused.reason}; it is of another")
-        verified[poster] = verified.get(poster, 0) + 1
+        verified[poster] += 1
     for sender, receipts in sorted(verified.items()):
         play.tally.proofs_verified += receipts
-        play.narrator.verified(sender, f"{receipts} receipts, of posts accepted and refused")
+        play.narrator.verified(sender, _number(receipts, "receipt"))
 
 
 async def whole_trail(stage: Stage, play: Play) -> None:
-    """Every leaf, opening, change, key and root, from genesis to the newest checkpoint. Raises Broken, ExchangeError."""
+    """Every leaf, opening, change, key and root, from genesis to the newest checkpoint.
+
+    Raises Broken and ExchangeError.
+    """
     auditor = play.desks[AUDITOR]
     report = await auditor.trail.audit(auditor.schemas, genesis=stage.pin.genesis)
     if not report.whole:
@@ -83,7 +86,11 @@ async def whole_trail(stage: Stage, play: Play) -> None:
         raise Broken(f"the auditor to find nothing; {found}")
     play.tally.proofs_verified += 1
     checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
-    play.narrator.verified(AUDITOR, f"the whole trail of {report.entries} entries under one checkpoint: {checked}")
+    play.narrator.verified(AUDITOR, f"the whole trail of {report.entries} entries, under one checkpoint: {checked}")
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _held(wire: Mapping[str, Any] | None, trail: TrailVerifier, expected: str) -> VerifiedReceipt:

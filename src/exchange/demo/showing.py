@@ -13,14 +13,12 @@ from rich.console import Console
 
 from exchange import shipped
 from exchange.client import ExchangeError, Refused
-from exchange.demo import cast, proof, stage
+from exchange.demo import cast, proof, stage, visit
 from exchange.demo.narrator import WIDTH, Narrator
 from exchange.demo.oversight import Oversight
 from exchange.demo.play import Broken, Play, Tally
 from exchange.demo.stage import NoStage, Stage
 from exchange.demo.story import STORY
-from exchange.refusal import Refusal
-from exchange.settings import Misconfigured
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -62,7 +60,7 @@ def _show(keep: bool, policies: Path, narrator: Narrator, tally: Tally) -> int:
                 narrator.broke(failed.step, str(failed))
                 code = _FAILED
             if keep:
-                narrator.look_around(built.pin.url, _ways_to_look_around(built))
+                narrator.look_around(built.pin.url, visit.ways(built))
                 narrator.counts(_line(tally))
                 _await_interrupt()
     except _Failed as failed:
@@ -91,7 +89,12 @@ async def _give(built: Stage, narrator: Narrator, tally: Tally) -> None:
 
 
 async def _prove(built: Stage, play: Play) -> None:
-    play.narrator.begins_part("Proof", "Nobody has to believe the exchange. Each verifies what concerns it.")
+    play.narrator.begins_part(
+        "Proof",
+        "Nobody has to believe the exchange. Recipients verify signatures by keys that they follow from genesis, on a "
+        "machine that knows nothing but the pin, and that the trail has these very bytes; senders their receipts, "
+        "of what was accepted and of what was refused; the auditor the whole trail.",
+    )
     with _step("recipients verify signatures and keys"):
         await proof.recipients(built, play)
     with _step("senders verify their receipts"):
@@ -111,20 +114,15 @@ def _step(name: str, *rules: str) -> Iterator[None]:
         carried = f"expected {' and '.join(rules)} to carry it; " if rules else ""
         by = f" ({', '.join(error.rules)})" if isinstance(error, Refused) and error.rules else ""
         raise _Failed(name, f"{carried}{error}{by}") from error
-    except Refusal as refusal:
-        faults = "; ".join(f"{fault.path} {fault.says}" for fault in refusal.faults)
-        raise _Failed(name, f"{refusal.reason.says}: {faults}") from refusal
-    except (NoStage, Misconfigured) as error:
-        raise _Failed(name, str(error)) from error
-
-
-def _ways_to_look_around(built: Stage) -> list[tuple[str, str]]:
-    return []
+    except NoStage as silent:
+        raise _Failed(name, str(silent)) from silent
 
 
 def _console() -> Console:
-    terminal = Console(highlight=False)
-    return Console(highlight=False, width=min(WIDTH, terminal.width) if terminal.is_terminal else WIDTH)
+    terminal = Console()
+    width = min(WIDTH, terminal.width) if terminal.is_terminal else WIDTH
+    # Nothing is guessed from the text: a subject that a sender chose is shown as it is.
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def _line(tally: Tally) -> str:

@@ -1,9 +1,8 @@
-"""The stage: a training exchange founded in a temporary folder, and the process that serves it on a loopback port.
+"""The stage: an exchange in a temporary folder, and the process that serves it on a free loopback port.
 
 Whatever happens on it, the process is ended and the folder removed when the curtain falls.
 """
 
-import os
 import queue
 import socket
 import subprocess
@@ -14,16 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from exchange import founding
-from exchange.client.profile import Pin
+from exchange.client import Pin
 
-ORIGIN = "exchange.example/training"
-
-_STARTS_WITHIN = 20.0  # seconds
+_STARTS_WITHIN = 60.0  # seconds
 _ENDS_WITHIN = 15.0
 
 
@@ -33,14 +28,15 @@ class NoStage(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """folder: of the exchange; its officers' profiles are in `folder/exchange/officers`."""
+    """folder: for this showing alone. pin: what the operator hands out."""
 
     folder: Path
     pin: Pin
 
     @property
     def officers(self) -> tuple[Path, Path]:
-        one, two = (self.folder / "exchange" / "officers" / name for name in founding.OFFICERS)
+        """The profiles of the operator's two."""
+        one, two = sorted((self.folder / "exchange" / "officers").iterdir())
         return one, two
 
     def profile_of(self, participant: str) -> Path:
@@ -49,51 +45,22 @@ class Stage:
 
 @contextmanager
 def built(policies: Path) -> Iterator[Stage]:
-    """Found an exchange under these policies, their cases not run, and serve it until the end of the block.
-
-    Raises NoStage, and what `founding.found` raises.
-    """
+    """An exchange founded under these policies, and served until the end of the block. Raises NoStage."""
     with tempfile.TemporaryDirectory(prefix="exchange-demo-") as name:
         folder = Path(name)
-        port = _free_port()
-        charter = founding.Charter(
-            origin=ORIGIN,
-            public_url=f"http://127.0.0.1:{port}",
-            database=f"sqlite:///{folder / 'exchange' / 'exchange.db'}",
-            training=True,
-            operator="Operator of the training exchange",
-            country="XXZ",
-            policies=founding.read_policies(policies),
-            skip_cases=True,
-        )
-        pin = founding.found(folder / "exchange", charter, now=datetime.now(UTC))
-        with _serving(folder / "exchange", port):
-            yield Stage(folder=folder, pin=pin)
-
-
-def _free_port() -> int:
-    # Its address is part of every proof of key, so it is chosen before anything is signed or served.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        with _serving(folder / "exchange", policies):
+            yield Stage(folder=folder, pin=Pin.load(folder / "exchange" / "pin.json"))
 
 
 @contextmanager
-def _serving(folder: Path, port: int) -> Iterator[None]:
-    # A session of its own: Ctrl-C is for the demo, which then ends the server in good order.
+def _serving(folder: Path, policies: Path) -> Iterator[None]:
     server = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys,pathlib; from exchange import main, settings; main.serve(settings.Settings.load(pathlib.Path(sys.argv[1])))",
-            str(folder),
-        ],
-        env={**os.environ, "EXCHANGE_HOST": "127.0.0.1", "EXCHANGE_PORT": str(port), "PYTHONUNBUFFERED": "1"},
+        [sys.executable, "-m", "exchange.demo.house", folder, str(_free_port()), policies],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A session of its own: Ctrl-C is for the demo, which then ends the server in good order.
         start_new_session=True,
     )
     try:
@@ -104,14 +71,22 @@ def _serving(folder: Path, port: int) -> Iterator[None]:
         _end(server)
 
 
+def _free_port() -> int:
+    # Its address is part of the pin and of every proof of key, so it is chosen before anything is founded.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _await_serving(output: IO[str]) -> None:
     """Until it says that it serves. What it says later is read too: a full pipe would stop it."""
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
         for line in output:
             lines.put(line)
-        lines.put(None)
+        lines.put("")
 
     threading.Thread(target=listen, daemon=True).start()
     heard: list[str] = []
@@ -120,9 +95,9 @@ def _await_serving(output: IO[str]) -> None:
         try:
             line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            line = None
-        if line is None:
-            raise NoStage("the exchange did not start: " + ("".join(heard[-20:]).strip() or "it said nothing"))
+            line = ""
+        if not line:
+            raise NoStage("".join(heard[-20:]).strip() or "the exchange did not start, and did not say why")
         if line.startswith("serving "):
             return
         heard.append(line)
