@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any, TypeAlias
 
+import orjson
+
 from exchange.refusal import Reason, Refusal
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
@@ -57,8 +59,15 @@ def parse_object(raw: bytes, *, limit: int, depth: int = 16) -> dict[str, Any]:
 
 
 def write(value: JsonValue) -> bytes:
-    """The one serialisation of what we sign or hash ourselves: sorted names, no spaces, UTF-8, no floats by use."""
-    return _ENCODER.encode(value).encode()
+    """The one serialisation of what we sign or hash ourselves: sorted names, no spaces, UTF-8, no floats by use.
+
+    By orjson, which writes what the standard encoder would in a tenth of its time; for reading it is too lenient.
+    """
+    raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if b"null" in raw:
+        # NaN and infinity have become null, and null may also be null.
+        _refuse_no_numbers(value)
+    return raw
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,7 +99,11 @@ def _bounded(text: str) -> int:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
 )
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _refuse_no_numbers(value: JsonValue) -> None:
+    """Raises ValueError for what JSON cannot say."""
+    json.dumps(value, allow_nan=False)
 
 
 def _check_escaped(text: str) -> None:

@@ -97,7 +97,7 @@ class Edge:
                 token=token.encode("latin-1"),
                 proof=proofs[0].encode("latin-1"),
                 method=request.method,
-                path=request.url.path,
+                path=request.scope["path"],
                 once=once,
             )
         except Refusal:
