@@ -1,0 +1,1 @@
+"""HTTP, where it begins and where it ends."""
