@@ -1,0 +1,130 @@
+"""The gate's own rules that need an exchange around them, acted out: examples of gate.cases posted to its door."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from exchange import envelope, jose
+from exchange.act import NewChange
+from exchange.intake import Accepted, Intake
+from exchange.leaf import Draft, Event, Field
+from exchange.participant import Caller, ChangeKind, SignedChange, parse_change
+from exchange.policy.cases import ACCEPTED, GateCase, read_cases
+from exchange.proving import Prover
+from exchange.refusal import Refusal
+from tests import gateway, world
+from tests.gateway import Founding, Gateway
+from tests.network import shipped_texts
+from tests.world import World
+
+CASES = [case for case in read_cases(shipped_texts().cases)[1] if case.posted_to == "door"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Posting:
+    """An exchange with its network, and messages posted to its door."""
+
+    gateway: Gateway
+    intake: Intake
+
+    @property
+    def world(self) -> World:
+        return self.gateway.world
+
+    async def post(self, document: dict[str, Any]) -> Accepted:
+        """Signed by its sender's key, and posted by it."""
+        sender = document["sender"]
+        caller = Caller(participant=self.gateway.standing().directory.participants[sender], kid="")
+        return await self.intake.submit(envelope.write(document, self.world[sender].message), caller)
+
+    async def change(self, signed: SignedChange) -> None:
+        """A change of the directory, as the officers' door would have it committed."""
+        change = parse_change(jose.decode(signed.change.split(b".")[1]), schemas=world.schemas(), origin=world.ORIGIN)
+        row = NewChange(change=change.id, kind=change.kind, participant=change.participant, signed=signed)
+        sealed = {Field.CHANGE: signed.committed()}
+        draft = Draft(event=Event.DIRECTORY_CHANGED, actor=world.OPERATOR, object=change.id, sealed=sealed)
+        await self.gateway.committer.commit(self.gateway.act(draft, row))
+
+
+@pytest_asyncio.fixture
+async def posting(tmp_path: Path) -> AsyncIterator[Posting]:
+    founding = Founding(world=world.network(policy=shipped_texts().digest))
+    url = f"sqlite:///{tmp_path / 'exchange.db'}"
+    founding.build(url)
+    with gateway.running(url, founding.world, founding.genesis, tmp_path) as running:
+        prover = Prover(store=running.store, key=founding.world.trail_key, origin=founding.world.origin)
+        intake = Intake(
+            committer=running.committer,
+            store=running.store,
+            standing=running.standing,
+            now=lambda: running.clock[0],
+            prove=prover.receipt,
+            schemas=world.schemas(),
+        )
+        made = Posting(gateway=running, intake=intake)
+        running.committer.start()
+        for entry in founding.world.history:
+            await made.change(entry.signed)
+        yield made
+        await running.committer.stop()
+
+
+async def revoked_key(posting: Posting) -> None:
+    sender = posting.world["ncb-fra"]
+    revoked = {"participant": sender.id, "kid": sender.message.public.kid, "reason": "lost"}
+    await posting.change(posting.world.signed(ChangeKind.KEY_REVOKE, sender.officer, **revoked))
+    await posting.post(world.sample(sender="ncb-fra"))
+
+
+async def past_its_end(posting: Posting) -> None:
+    posting.gateway.clock[0] += timedelta(days=3 * 365)
+    await posting.post(world.sample(sender="ncb-fra", at=posting.gateway.clock[0]))
+
+
+async def same_again(posting: Posting) -> None:
+    document = world.sample(sender="ncb-fra")
+    first, again = await posting.post(document), await posting.post(document)
+    assert (first.new, again.new) == (True, False)
+    assert first.receipt.leaf == again.receipt.leaf
+
+
+async def same_id(posting: Posting) -> None:
+    document = world.sample(sender="ncb-fra")
+    await posting.post(document)
+    await posting.post({**document, "subject": "another subject"})
+
+
+async def anothers_id(posting: Posting) -> None:
+    document = world.sample(sender="ncb-fra")
+    await posting.post(document)
+    accepted = await posting.post(world.sample(sender="ncb-ita", id=document["id"]))
+    assert accepted.new
+
+
+EXAMPLES: dict[str, Callable[[Posting], Awaitable[None]]] = {
+    "signed with a revoked key": revoked_key,
+    "signed with a key past its end": past_its_end,
+    "the same bytes again": same_again,
+    "the same id for other bytes": same_id,
+    "another sender's id": anothers_id,
+}
+
+
+def test_every_example_is_acted_out_and_no_other() -> None:
+    assert EXAMPLES.keys() == {case.example for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.example)
+async def test_the_door_answers_as_its_cases_say(case: GateCase, posting: Posting) -> None:
+    try:
+        await EXAMPLES[case.example](posting)
+        answered = ACCEPTED, {case.by}
+    except Refusal as refusal:
+        answered = refusal.reason.code, set(refusal.rules)
+
+    assert answered == (case.answer, {case.by})
