@@ -34,7 +34,7 @@ from tests.network import label, message, participant, shipped_texts
 
 POLICY = PolicySet.load(shipped_texts())
 FORGETFUL = PolicySet.load(shipped_texts(), capacity=1)
-CALM = settings(deadline=None, max_examples=300)
+CALM = settings(deadline=None, max_examples=150)
 
 FRENCH = ParticipantFacts(Tier.T1, 1, True, False)
 OFFICIAL = ItemFacts(1, frozenset(), frozenset(Tier), Visibility.WHITE, True, False)
@@ -164,12 +164,12 @@ def test_an_erring_forbid_is_a_denial_and_shows_no_pointer() -> None:
     blind = question("ReadContent", OPEN).resource
     erring = with_questions(POLICY, question("ReadContent", ERRING, resource=blind), question("SeePointer", OPEN))
 
-    decision = erring.decide(Door.READ, FRENCH, OFFICIAL, ADDRESSED)
+    alone = erring.decide(Door.READ, FRENCH, OFFICIAL, ADDRESSED)
+    among = erring.decide_all(Door.READ, OFFICIAL, [(FRENCH, ADDRESSED)])[FRENCH, ADDRESSED]
 
-    assert decision.outcome is Answer.NOHIT
-    assert decision.rules == ("policy-error",)
-    assert decision.told == ()
-    assert len(decision.steps) == 1
+    assert alone == among
+    assert (alone.outcome, alone.rules, alone.told) == (Answer.NOHIT, ("policy-error",), ())
+    assert len(alone.steps) == 1
 
 
 def test_the_same_forbid_with_its_fact_does_not_err() -> None:
@@ -179,12 +179,19 @@ def test_the_same_forbid_with_its_fact_does_not_err() -> None:
 
 
 def test_no_decision_is_a_denial() -> None:
+    asked = question("ReadContent", OPEN)
+
+    step = asked._step(cedarpy.AuthzResult({"decision": "NoDecision", "diagnostics": {}}))
+
+    assert (step.permitted, step.erred, step.rules) == (False, True, ("policy-error",))
+
+
+def test_entities_that_cedar_does_not_take_are_a_denial() -> None:
     unanswered = with_questions(POLICY, question("ReadContent", OPEN, about="no type"), question("SeePointer", OPEN))
 
     decision = unanswered.decide(Door.READ, FRENCH, OFFICIAL, ADDRESSED)
 
-    assert decision.outcome is Answer.NOHIT
-    assert decision.rules == ("policy-error",)
+    assert (decision.outcome, decision.rules) == (Answer.NOHIT, ("policy-error",))
 
 
 def test_a_fact_missing_from_the_key_is_a_denial_and_never_a_stale_permit() -> None:

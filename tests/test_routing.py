@@ -19,7 +19,7 @@ from tests.network import NOW, label, message, participant, shipped_texts, stand
 
 POLICY = PolicySet.load(shipped_texts())
 STANDING = standing(POLICY)
-CALM = settings(deadline=None, max_examples=200)
+CALM = settings(deadline=None, max_examples=80)
 SENDER = ParticipantId("ncb-fra")
 
 

@@ -131,11 +131,10 @@ class Question:
         """Permitted means: Cedar says Allow, and nothing went wrong. It skips a forbid that errs and says Allow still,
         and a request that it cannot take it answers with NoDecision.
         """
-        decided = result.decision in (cedarpy.Decision.Allow, cedarpy.Decision.Deny)
-        rules = tuple(sorted(result.diagnostics.reasons, key=self.order.__getitem__))
-        if not decided or result.diagnostics.errors:
+        if result.decision is cedarpy.Decision.NoDecision or result.diagnostics.errors:
             return self._erred
-        return Step(self.act, result.allowed, rules or (NO_RULE_PERMITS.id,))
+        rules = tuple(sorted(result.diagnostics.reasons, key=self.order.__getitem__))
+        return Step(self.act, result.decision is cedarpy.Decision.Allow, rules or (NO_RULE_PERMITS.id,))
 
 
 def cedar_name(field: str) -> str:
