@@ -16,7 +16,7 @@ class Lying(httpx.AsyncBaseTransport):
 
     path: str
     bend: Bend
-    inner: httpx.AsyncBaseTransport = field(default_factory=httpx.AsyncHTTPTransport)
+    inner: httpx.AsyncBaseTransport = field(default_factory=lambda: httpx.AsyncHTTPTransport(verify=False))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self.inner.handle_async_request(request)
@@ -41,7 +41,7 @@ class Failing(httpx.AsyncBaseTransport):
     after: bool = False
     seen: list[bytes] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
-    inner: httpx.AsyncBaseTransport = field(default_factory=httpx.AsyncHTTPTransport)
+    inner: httpx.AsyncBaseTransport = field(default_factory=lambda: httpx.AsyncHTTPTransport(verify=False))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path != self.path:
