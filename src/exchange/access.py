@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from exchange import jose
-from exchange.jose import AccessToken, SigningKey, VerifyingKey
+from exchange.jose import AccessToken, Assertion, ProofOfKey, SigningKey, VerifyingKey
 from exchange.participant import Caller, Key, Participant, Use
 from exchange.policy import Standing
 from exchange.refusal import Reason, Refusal
@@ -62,8 +62,8 @@ class Access:
         participant, kid, asserted = self._asserted(assertion, now)
         key = self._key_of_proof(proof)
         proved = jose.read_proof(proof, bound=key, method="POST", url=self.token_url, now=now)
-        await self._spend(asserted.single_use, asserted.expires)
-        await self._spend(proved.single_use, proved.expires, issued=proved.issued)
+        await self._spend(asserted)
+        await self._spend(proved)
 
         token = AccessToken(
             participant=participant.id,
@@ -95,12 +95,12 @@ class Access:
         )
         session.bound = proved.key
         if once:
-            await self._spend(proved.single_use, proved.expires, issued=proved.issued)
+            await self._spend(proved)
         return Caller(
             participant=participant, kid=session.token.kid, user=session.token.user, purpose=session.token.purpose
         )
 
-    def _asserted(self, assertion: bytes, now: int) -> tuple[Participant, str, jose.Assertion]:
+    def _asserted(self, assertion: bytes, now: int) -> tuple[Participant, str, Assertion]:
         try:
             kid = jose.key_id_of(assertion, limit=jose.TOKEN_LIMIT)
             owner = self.standing().directory.owner_of(kid)
@@ -140,8 +140,6 @@ class Access:
             raise Refusal(Reason.TOKEN_WRONG)
         return participant
 
-    async def _spend(self, digest: bytes, expires: int, issued: int | None = None) -> None:
-        if issued is not None and issued < self.refuse_before:
-            raise Refusal(Reason.REPLAYED)
-        if not await self.spend(digest, expires):
+    async def _spend(self, once: Assertion | ProofOfKey) -> None:
+        if once.issued < self.refuse_before or not await self.spend(once.single_use, once.expires):
             raise Refusal(Reason.REPLAYED)

@@ -37,6 +37,7 @@ class Assertion:
     participant: str
     user: str
     purpose: str
+    issued: int
     single_use: bytes
     expires: int
 
@@ -90,6 +91,7 @@ def read_assertion(token: bytes, keys: Mapping[str, VerifyingKey], *, audience: 
         participant=claims["iss"],
         user=claims.get("user", ""),
         purpose=claims.get("purpose", ""),
+        issued=issued,
         single_use=_single_use(opened, claims["jti"]),
         expires=expires,
     )
