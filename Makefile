@@ -3,7 +3,7 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.made-from-lock
-CODE   := src tests benchmarks
+CODE   := src tests benchmarks scripts
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
               --no-emit-find-links --custom-compile-command "make lock"
 
@@ -12,7 +12,7 @@ SERVED := .exchange
 ORIGIN := exchange.example/training
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format-check lint types imports fmt bench lock clean
+.PHONY: help setup demo serve test check format-check lint types imports fmt docs bench lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ imports: setup
 fmt: setup ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
+
+docs: setup ## write anew what is generated: reasons, OpenAPI, test vectors (tests fail while they differ)
+	@for page in reasons openapi vectors; do $(BIN)/python -m scripts.$$page; done
 
 bench: setup ## measure (ONLY=submit,floor for some): rows of JSON on standard output
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"
