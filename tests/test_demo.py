@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,11 @@ def policies_without(folder: Path, *rules: str) -> Path:
     return folder
 
 
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
     shown = show(tmp_path)
 
@@ -69,7 +76,6 @@ def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
     [
         (("R07", "R07.hide"), "RESTRICTED withheld from one not cleared"),
         (("R09",), "drug seizure released to all but one country"),
-        (("R07.post",), "over-classified"),
         (("R46",), "the auditor sees the trail"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
@@ -141,3 +147,24 @@ def test_interrupted_in_the_middle_it_leaves_nothing_behind(tmp_path: Path) -> N
     assert counted(rest) != COUNTS
     assert said == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_without_a_word_it_takes_its_exchange_with_it(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, time; from exchange.demo import stage\n"
+        f"with stage.built(pathlib.Path({str(ROOT / 'policies')!r})) as built:\n"
+        "    print(built.pin.url, flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    holder = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    port = int(holder.stdout.readline().rpartition(":")[2])
+    assert answers(port)
+
+    holder.kill()
+    holder.communicate(timeout=30)
+
+    deadline = time.monotonic() + 30
+    while answers(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not answers(port)

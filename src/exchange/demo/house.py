@@ -3,7 +3,10 @@
 `python -m exchange.demo.house FOLDER PORT POLICIES`. The cases of the policies are not run: the story is the test.
 """
 
+import os
+import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,8 +33,15 @@ def open_house(folder: Path, port: int, policies: Path) -> None:
     main.serve(Settings.load(folder, host="127.0.0.1", port=port))
 
 
+def _end_with_the_demo() -> None:
+    """Standard input is the demo's end of a pipe; it closes when the demo is gone, however it went."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _main() -> int:
     folder, port, policies = sys.argv[1:]
+    threading.Thread(target=_end_with_the_demo, daemon=True).start()
     try:
         open_house(Path(folder), int(port), Path(policies))
     except Misconfigured as wrong:

@@ -77,14 +77,15 @@ class Play:
         if decided is None:
             raise Broken(f"the trail does not say what was decided of {sent.item}")
         self.narrator.sent(document, decided, sent, self.oversight.says)
+        reached = sum(found.released for found in decided.values())
+        self.tally.released += reached
+        self.tally.withheld += len(decided) - reached
         _compare(scene, decided)
         _compare_told(sent, decided, preview)
         await self._look_for(sent.item, scene.released)
         await self._ask_by_name(sent.item, scene.withheld)
         if scene.answers:
             await self._follow_thread(scene, document)
-        self.tally.released += len(scene.released)
-        self.tally.withheld += len(scene.withheld)
 
     async def _attempt(self, scene: Attempt) -> None:
         misused = self.accepted[scene.about]
@@ -92,11 +93,11 @@ class Play:
         trick = scene.trick(self._profiles, document, misused.token)
         refused = await _refusal_of(self.desks[trick.poster], trick.token)
         if refused is None:
-            raise Broken(f"{_rules(scene.rules)} {scene.reason.code} to refuse it; it was accepted".lstrip())
+            raise Broken(f"{_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}; it was accepted")
         self.narrator.refused(trick.poster, refused)
         if refused.reason != scene.reason.code or refused.rules != scene.rules:
-            came = f"it was refused with {refused.reason} {_rules(refused.rules)}".rstrip()
-            raise Broken(f"{_rules(scene.rules)} {scene.reason.code}; {came}".lstrip())
+            expected = f"{_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}"
+            raise Broken(f"{expected}; {_rules(refused.rules) or 'the gate'} did so with {refused.reason}")
         stated = await self.oversight.refusal(refused.ticket)
         if stated is None or (stated.actor, stated.type) != (trick.poster, scene.reason.code):
             raise Broken(f"a leaf that {trick.poster} was refused with {scene.reason.code}; there is none")

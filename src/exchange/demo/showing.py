@@ -39,7 +39,8 @@ def run(keep: bool, policies: Path | None) -> int:
     Ctrl-C. The last line is one JSON object with the counts of `Tally`, whatever happens.
     """
     # Whoever stops us, nothing is left behind: what ends the process unwinds it first.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for told_to_end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told_to_end, signal.default_int_handler)
     narrator, tally = Narrator(_console()), Tally()
     try:
         return _show(keep, policies or Path(str(shipped.folder("policies"))), narrator, tally)

@@ -3,6 +3,7 @@
 Whatever happens on it, the process is ended and the folder removed when the curtain falls.
 """
 
+import os
 import queue
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import IO
 
 from exchange.client import Pin
 
+_SERVING = "serving "  # how the line begins that says where
 _STARTS_WITHIN = 60.0  # seconds
 _ENDS_WITHIN = 15.0
 
@@ -56,19 +58,24 @@ def built(policies: Path) -> Iterator[Stage]:
 def _serving(folder: Path, policies: Path) -> Iterator[None]:
     server = subprocess.Popen(
         [sys.executable, "-m", "exchange.demo.house", folder, str(_free_port()), policies],
-        stdin=subprocess.DEVNULL,
+        # What is set for some other exchange is not for this one.
+        env={name: value for name, value in os.environ.items() if not name.startswith("EXCHANGE_")},
+        # Held open and never written to: where we end without a word, it ends as well.
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         # A session of its own: Ctrl-C is for the demo, which then ends the server in good order.
         start_new_session=True,
     )
+    assert server.stdin is not None  # asked for
+    assert server.stdout is not None
     try:
-        assert server.stdout is not None  # asked for
         _await_serving(server.stdout)
         yield
     finally:
         _end(server)
+        server.stdin.close()
 
 
 def _free_port() -> int:
@@ -84,8 +91,13 @@ def _await_serving(output: IO[str]) -> None:
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
-        for line in output:
-            lines.put(line)
+        with output:
+            for line in output:
+                lines.put(line)
+                if line.startswith(_SERVING):
+                    break
+            for _ in output:
+                pass
         lines.put("")
 
     threading.Thread(target=listen, daemon=True).start()
@@ -98,7 +110,7 @@ def _await_serving(output: IO[str]) -> None:
             line = ""
         if not line:
             raise NoStage("".join(heard[-20:]).strip() or "the exchange did not start, and did not say why")
-        if line.startswith("serving "):
+        if line.startswith(_SERVING):
             return
         heard.append(line)
 
