@@ -124,7 +124,7 @@ def _document(
             },
             "policy": policy_set.digest,
             "trail_key": trail_key.vkey(),
-        }  # type: ignore[arg-type]
+        }
     )
 
 
@@ -141,7 +141,7 @@ def _make_secrets(folder: Path, trail_key: TrailKey) -> dict[str, bytes]:
 
 
 def _write_settings(folder: Path, charter: Charter, pin: Pin) -> None:
-    lines = {
+    lines: dict[str, str | bool] = {
         "origin": charter.origin,
         "genesis": pin.genesis,
         "public_url": charter.public_url,
@@ -152,4 +152,4 @@ def _write_settings(folder: Path, charter: Charter, pin: Pin) -> None:
     text = "".join(f"{name} = {strictjson.write(value).decode()}\n" for name, value in lines.items())
     (folder / FILE).write_text(text, "utf-8")
     pinned = {"url": pin.url, "origin": pin.origin, "trail_key": pin.trail_key, "genesis": pin.genesis}
-    (folder / "pin.json").write_bytes(strictjson.write(pinned) + b"\n")  # type: ignore[arg-type]
+    (folder / "pin.json").write_bytes(strictjson.write(pinned) + b"\n")

@@ -176,7 +176,7 @@ class Intake:
 def _draft(verified: VerifiedBytes, message: Message, permit: Permit, routed: Routing) -> Draft:
     sealed = {
         Field.MESSAGE: verified.signed,
-        Field.ROUTING: strictjson.write(routed.for_sender()),  # type: ignore[arg-type]
+        Field.ROUTING: strictjson.write(routed.for_sender()),
         Field.DECISIONS: strictjson.write(routed.for_audit()),
         Field.USER: message.user.encode(),
     }

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from exchange import committer, logs, shipped
 from exchange.access import Access
@@ -31,6 +30,7 @@ from exchange.store import KeyWrap, Store
 from exchange.trail import Refusals, Trail
 from exchange.wake import Wake
 from exchange.web import Doors, create_app
+from exchange.web.app import Application, Lifespan
 from exchange.web.edge import Edge
 from exchange.web.quota import Quota
 
@@ -48,7 +48,7 @@ class Gateway:
     wake: Wake
     committer: Committer
     doors: Doors
-    app: FastAPI
+    app: Application
 
 
 def open_store(settings: Settings) -> Store:
@@ -165,9 +165,9 @@ def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:
     }
 
 
-def _lifespan(doors: Doors, writer: Committer):  # type: ignore[no-untyped-def]
+def _lifespan(doors: Doors, writer: Committer) -> Lifespan:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         writer.start()
         counting = asyncio.create_task(doors.edge.refusals.keep_counting())
         try:

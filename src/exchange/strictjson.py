@@ -7,13 +7,15 @@ store it), integers within +-(2**53-1) (RFC 7493), bounded size, depth and numbe
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import orjson
 
 from exchange.refusal import Reason, Refusal
 
-JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
+# Read-only kinds, so that a dict of texts is one too: what is written here is never changed here.
+JsonValue: TypeAlias = bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 
 _MAX_NODES = 50_000
 _MAX_INTEGER = 2**53 - 1

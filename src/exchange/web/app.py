@@ -17,7 +17,8 @@ from exchange.trail import Trail
 from exchange.web import directory, health, messages, openapi, reading, tokens, trail
 from exchange.web.edge import Edge
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Application = FastAPI
+Lifespan = Callable[[Application], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

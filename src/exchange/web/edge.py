@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from exchange.access import Access
 from exchange.participant import Caller
+from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
 from exchange.trail import Refusals
 from exchange.web import problem
@@ -64,7 +65,7 @@ class Edge:
 
     def take_stranger(self, request: Request) -> None:
         """A share of the address that a request comes from, for doors that are open to strangers."""
-        self.strangers.take(request.client.host if request.client else "")
+        self.strangers.take(_address(request))
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """Every refusal's way out: recorded where we know who it is, and answered without a word of the input."""
@@ -86,20 +87,8 @@ class Edge:
         return problem.answer(Refusal(Reason.FAULT), ticket, None)
 
     async def _caller(self, request: Request, *, once: bool, quota: Quota) -> Caller:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        proofs = request.headers.getlist("dpop")
         try:
-            if scheme.lower() != "dpop" or not token:
-                raise Refusal(Reason.TOKEN_WRONG)
-            if len(proofs) != 1:
-                raise Refusal(Reason.PROOF_OF_KEY_WRONG)
-            caller = await self.access.caller(
-                token=token.encode("latin-1"),
-                proof=proofs[0].encode("latin-1"),
-                method=request.method,
-                path=request.scope["path"],
-                once=once,
-            )
+            caller = await self._proved(request, once)
         except Refusal:
             self.take_stranger(request)
             raise
@@ -107,12 +96,35 @@ class Edge:
         quota.take(caller.participant.id)
         return caller
 
-    async def _recorded(self, caller: Caller, refusal: Refusal, ticket: str, request: Request):  # type: ignore[no-untyped-def]
+    async def _proved(self, request: Request, once: bool) -> Caller:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        proofs = request.headers.getlist("dpop")
+        if scheme.lower() != "dpop" or not credentials:
+            raise Refusal(Reason.TOKEN_WRONG)
+        if len(proofs) != 1:
+            raise Refusal(Reason.PROOF_OF_KEY_WRONG)
+        token = credentials.encode("latin-1")
+        if not self.access.remembers(token):
+            # Before a signature is looked at: a flood of strangers costs us no arithmetic, and our callers nothing.
+            self.strangers.require(_address(request))
+        return await self.access.caller(
+            token=token,
+            proof=proofs[0].encode("latin-1"),
+            method=request.method,
+            path=request.scope["path"],
+            once=once,
+        )
+
+    async def _recorded(self, caller: Caller, refusal: Refusal, ticket: str, request: Request) -> Receipt | None:
         try:
             return await self.refusals.record(caller, refusal, ticket, f"{request.method} {request.url.path}")
         except Refusal:
             # The refusal stands even where the trail cannot take it now: nothing was done that would need proof.
             return None
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _as_refusal(error: Exception) -> Refusal:

@@ -19,11 +19,18 @@ class Quota:
     clock: Callable[[], float]
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict, init=False)
 
-    def take(self, who: str) -> None:
-        """One request. Raises Refusal(TOO_MANY_REQUESTS) with the time after which there is room again."""
+    def require(self, who: str) -> float:
+        """-> how many requests are left, at least one; none is taken. Raises Refusal(TOO_MANY_REQUESTS) with the time
+        after which there is room again.
+        """
         left = self._level(who)
         if left < 1:
             raise Refusal(Reason.TOO_MANY_REQUESTS, retry_after=math.ceil((1 - left) / self.rate))
+        return left
+
+    def take(self, who: str) -> None:
+        """One request. Raises as `require`."""
+        left = self.require(who)
         self._buckets[who] = (left - 1, self.clock())
         self._buckets.move_to_end(who)
         if len(self._buckets) > _REMEMBERED:
