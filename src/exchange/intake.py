@@ -46,7 +46,7 @@ class Accepted:
     """A message that stands in the trail. new: by this call, and not by an earlier one with the same bytes."""
 
     receipt: Receipt
-    routing: list[dict[str, Any]]  # as the sender is told
+    routing: bytes  # JSON: who is released it, as the sender is told, and as the leaf commits to
     duties: tuple[str, ...] = ()
     new: bool = True
 
@@ -97,9 +97,10 @@ class Intake:
 
         if isinstance(outcome, Repeated):
             return await self._repeated(outcome.position)
-        told = strictjson.parse(act.draft.sealed[Field.ROUTING], limit=1 << 20)
         return Accepted(
-            receipt=receipt.of(outcome, Field.MESSAGE, Field.ROUTING), routing=told, duties=_duties(message)
+            receipt=receipt.of(outcome, Field.MESSAGE, Field.ROUTING),
+            routing=outcome.sealed[Field.ROUTING],
+            duties=_duties(message),
         )
 
     async def preview(self, raw: bytes, caller: Caller) -> Preview:
@@ -122,7 +123,7 @@ class Intake:
         return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:
-        """Steps 5 and 6: a pure function of message, snapshot and time, asked again if these change before the commit."""
+        """Steps 5 and 6: a pure function of message, snapshot and time; asked again if these change meanwhile."""
         key = standing.directory.participants[message.sender].keys[verified.key.kid]
         if not key.valid_at(now):
             raise Refusal(Reason.KEY_NOT_VALID)
@@ -164,8 +165,7 @@ class Intake:
     async def _repeated(self, position: int) -> Accepted:
         proven = await self.prove(position, Field.MESSAGE, Field.ROUTING)
         sealed = await asyncio.to_thread(self.store.sealed, position)
-        told = strictjson.parse(sealed.texts[Field.ROUTING], limit=1 << 20)
-        return Accepted(receipt=proven, routing=told, new=False)
+        return Accepted(receipt=proven, routing=sealed.texts[Field.ROUTING], new=False)
 
     async def _let_others_run(self, standing: Standing) -> None:
         """Fresh decisions hold the loop; after some of them everybody else gets a turn."""

@@ -17,13 +17,17 @@ from exchange.refusal import Reason, Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """What the commit made of an act: its place in the trail, for good. `note`: the signed checkpoint of the batch."""
+    """What the commit made of an act: its place in the trail, for good. `note`: the signed checkpoint of the batch.
+
+    sealed: what the leaf commits to. It may differ from what was submitted: an act can be decided again meanwhile.
+    """
 
     position: int
     leaf: bytes
     key: ItemKey
     hashes: tuple[Hash, ...]
     note: str
+    sealed: Mapping[Field, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,12 +26,22 @@ from exchange.committer import identity, standing
 from exchange.committer.composing import Composed, Composer, Moment
 from exchange.committer.published import Published
 from exchange.committer.queue import Member, Queue
-from exchange.merkle import TileReader
+from exchange.merkle import Hash, TileReader
 from exchange.note import Checkpoint, TrailKey
 from exchange.policy import Standing
 from exchange.receipt import Committed
 from exchange.refusal import Reason, Refusal
-from exchange.store import Head, HeadBehind, OutcomeUnknown, Store, Transaction, Unavailable, Unfit, Unwritable
+from exchange.store import (
+    Head,
+    HeadBehind,
+    OutcomeUnknown,
+    Store,
+    Transaction,
+    Unavailable,
+    Unfit,
+    Unwritable,
+    Written,
+)
 
 Answers = list[tuple[Member, Any]]
 
@@ -200,7 +210,7 @@ class Writer:
         note = self.key.sign(Checkpoint(origin=composed.standing.directory.origin, size=size, root=root))  # 8
         self.notify(composed.batch.readers)
         return [
-            (member, Committed(position=w.position, leaf=w.leaf, key=w.key, hashes=hashes, note=note))
+            (member, _committed(w, hashes, note))
             for member, w, hashes in zip(composed.members, composed.batch.written, composed.proofs, strict=True)
             if member is not None
         ]
@@ -247,3 +257,14 @@ def _check_extends(published: Published, head: Head, tree: TileReader) -> None:
         merkle.verify_consistency(published.size, published.root, head.size, head.frontier.root(), proof)
     except Refusal:
         raise HeadBehind(f"the first {published.size} entries are not those that were signed: {advice}") from None
+
+
+def _committed(written: Written, hashes: tuple[Hash, ...], note: str) -> Committed:
+    return Committed(
+        position=written.position,
+        leaf=written.leaf,
+        key=written.key,
+        hashes=hashes,
+        note=note,
+        sealed=written.act.draft.sealed,
+    )
