@@ -8,7 +8,7 @@ Unknown and forbidden are the same bytes from the same statements.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from exchange import instant, jose, receipt, routing, strictjson
@@ -63,25 +63,34 @@ class Inbox:
         """
         reader = caller.participant.id
         place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_RECEIVED)
-        with self.wake.listening(reader) as woken:
-            shown, place = await self._readable(reader, place, limit)
-            if not shown and wait > 0 and await woken(wait):
-                shown, place = await self._readable(reader, place, limit)
-        shown, proof = await self._disclose(caller, shown) if shown else ((), None)
-        return Page(items=shown, cursor=self.cursors.seal(place, reader=reader, feed=_RECEIVED), receipt=proof)
+        until = self.now() + timedelta(seconds=wait)
+        while True:
+            with self.wake.listening(reader) as woken:
+                standing = self.standing()
+                shown: Sequence[StoredItem] = await self._readable(reader, place, limit, standing)
+                left = (until - self.now()).total_seconds()
+                # Woken by what it may not read, a reader waits on: an early answer would tell of it.
+                if shown or left <= 0 or self.wake.closed or not await woken(left):
+                    break
+        shown, proof = await self._disclose(caller, shown, standing) if shown else ((), None)
+        return Page(items=shown, cursor=self._sealed(_behind(shown, place), reader, _RECEIVED), receipt=proof)
 
     async def item(self, caller: Caller, item: str) -> tuple[StoredItem, Receipt]:
         """One item that the caller sent or holds, and the evidence that it was accepted. Raises Refusal(NOT_FOUND)."""
-        found = await self._held(caller, item)
-        shown, _ = await self._disclose(caller, (found,))
+        standing = self.standing()
+        found = await self._held(caller, item, standing)
+        shown, _ = await self._disclose(caller, (found,), standing)
         if not shown:
             raise Refusal(Reason.NOT_FOUND)
         return found, await self.prove(found.position, Field.MESSAGE)
 
     async def thread(self, caller: Caller, thread: str) -> Sequence[StoredItem]:
         """The items of a thread that the caller sent or holds, oldest first. Raises Refusal(NOT_FOUND)."""
-        found = await asyncio.to_thread(self.store.thread_for, caller.participant.id, thread, PAGE)
-        shown, _ = await self._disclose(caller, self._decided(found, caller.participant.id, self.standing()))
+        standing, reader = self.standing(), caller.participant.id
+        found = await asyncio.to_thread(self.store.thread_for, reader, thread, PAGE)
+        shown: Sequence[StoredItem] = self._decided(found, reader, standing)
+        if shown:
+            shown, _ = await self._disclose(caller, shown, standing)
         if not shown:
             raise Refusal(Reason.NOT_FOUND)
         return shown
@@ -91,16 +100,15 @@ class Inbox:
         reader = caller.participant.id
         place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_SENT)
         found = await asyncio.to_thread(self.store.sent, reader, place.item, limit)
-        if found:
-            place = Place(found[-1].released, found[-1].position)
-        return Page(items=found, cursor=self.cursors.seal(place, reader=reader, feed=_SENT), receipt=None)
+        shown = self._decided(found, reader, self.standing())
+        return Page(items=shown, cursor=self._sealed(_behind(shown, place), reader, _SENT), receipt=None)
 
     async def deliveries(self, caller: Caller, item: str) -> list[dict[str, Any]]:
         """For the sender of an item: who was released it, has read it, has acknowledged it; and what it was told was
         withheld. Raises Refusal(NOT_FOUND) to everybody else.
         """
-        found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
-        if found is None or found.sender != caller.participant.id:
+        found = await self._held(caller, item, self.standing())
+        if found.sender != caller.participant.id:
             raise Refusal(Reason.NOT_FOUND)
         sealed, reached = await asyncio.to_thread(self._told_and_reached, found.position)
         states = {delivery.reader: delivery for delivery in reached}
@@ -132,7 +140,7 @@ class Inbox:
             raise Refusal(Reason.NOT_THE_SENDER)
         if not now - OLDEST <= instant.parse(stated["made_at"]) <= now + AHEAD:
             raise Refusal(Reason.OUT_OF_TIME)
-        found = await self._held(caller, stated["item"])
+        found = await self._held(caller, stated["item"], standing)
         if found.sender == reader.id:
             raise Refusal(Reason.NOT_FOUND)
 
@@ -168,17 +176,19 @@ class Inbox:
             again=again,
         )
 
-    async def _readable(self, reader: ParticipantId, place: Place, limit: int) -> tuple[Sequence[StoredItem], Place]:
+    async def _readable(
+        self, reader: ParticipantId, place: Place, limit: int, standing: Standing
+    ) -> Sequence[StoredItem]:
         """Refilled to the limit: what may not be read leaves no gap that could be counted."""
         shown: list[StoredItem] = []
         while len(shown) < limit:
-            found = await asyncio.to_thread(self.store.inbox, reader, place, limit - len(shown))
-            shown += self._decided(found, reader, self.standing())
-            if found:
-                place = Place(found[-1].released, found[-1].position)
-            if len(found) < limit:
+            asked = limit - len(shown)
+            found = await asyncio.to_thread(self.store.inbox, reader, place, asked)
+            shown += self._decided(found, reader, standing)
+            place = _behind(found, place)
+            if len(found) < asked:
                 break
-        return shown, place
+        return shown
 
     def _decided(self, found: Sequence[StoredItem], reader: ParticipantId, standing: Standing) -> list[StoredItem]:
         participant, now = standing.directory.participants[reader], self.now()
@@ -191,18 +201,20 @@ class Inbox:
             is Answer.CONTENT
         ]
 
-    async def _held(self, caller: Caller, item: str) -> StoredItem:
+    async def _held(self, caller: Caller, item: str, standing: Standing) -> StoredItem:
         found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
-        readable = self._decided((found,), caller.participant.id, self.standing()) if found is not None else ()
+        readable = self._decided((found,), caller.participant.id, standing) if found is not None else ()
         if not readable:
             raise Refusal(Reason.NOT_FOUND)
         return readable[0]
 
     async def _disclose(
-        self, caller: Caller, shown: Sequence[StoredItem]
+        self, caller: Caller, shown: Sequence[StoredItem], standing: Standing
     ) -> tuple[Sequence[StoredItem], Receipt | None]:
-        """Write the leaf of what is about to be shown; where rights have changed meanwhile, show what is left."""
-        standing = self.standing()
+        """Write the leaf of what is about to be shown; where rights have changed meanwhile, show what is left.
+
+        standing: what was in force when the first of these items was decided.
+        """
         left = list(shown)
 
         def act(standing: Standing) -> Act:
@@ -233,9 +245,17 @@ class Inbox:
         assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
         return tuple(left), receipt.of(outcome, Field.USER)
 
+    def _sealed(self, place: Place, reader: ParticipantId, feed: str) -> str:
+        return self.cursors.seal(place, reader=reader, feed=feed)
+
     def _told_and_reached(self, position: int) -> tuple[list[dict[str, Any]], Sequence[Any]]:
         told = strictjson.parse(self.store.sealed(position).texts[Field.ROUTING], limit=1 << 20)
         return told, self.store.deliveries(position)
+
+
+def _behind(items: Sequence[StoredItem], place: Place) -> Place:
+    """Where to go on. A cursor stays behind what was shown last: what may not be read now may be read later."""
+    return Place(items[-1].released, items[-1].position) if items else place
 
 
 def _first_expiry(items: Sequence[StoredItem]) -> datetime | None:

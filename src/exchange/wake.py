@@ -6,10 +6,11 @@ its wait still wakes it.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-Woken = Callable[[float], Awaitable[bool]]
+Woken = Callable[[float], Coroutine[Any, Any, bool]]
 """seconds -> whether something came since the listening began; at once if it came already."""
 
 
@@ -20,6 +21,11 @@ class Wake:
         self._bells: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is to wait any more."""
+        return self._closed
 
     @contextmanager
     def listening(self, reader: str) -> Iterator[Woken]:

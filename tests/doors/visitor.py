@@ -63,7 +63,9 @@ class Visitor:
         }
         return jose.write_assertion(self.access, **claims | instead)
 
-    def proof(self, method: str, path: str, *, token: bytes | None, key: SigningKey | None = None, **more: Any) -> bytes:
+    def proof(
+        self, method: str, path: str, *, token: bytes | None, key: SigningKey | None = None, **more: Any
+    ) -> bytes:
         claims: dict[str, Any] = {"url": self.url + path, "jti": secrets.token_urlsafe(24), "now": int(time.time())}
         return jose.write_proof(key or self.bound, method=method, access_token=token, **claims | more)
 

@@ -42,6 +42,7 @@ def create_app(doors: Doors, lifespan: Lifespan) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        redirect_slashes=False,  # it would send callers wherever their own Host header says
         lifespan=lifespan,
     )
     tokens.add_routes(app, doors.access, doors.edge, doors.pin)

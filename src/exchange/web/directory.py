@@ -2,47 +2,47 @@
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from starlette.responses import Response
 
-from exchange.participant import APPROVAL_LIMIT, CHANGE_LIMIT
+from exchange.participant import APPROVAL_LIMIT, CHANGE_LIMIT, Caller
 from exchange.registry import Recorded, Registry
-from exchange.web.edge import JOSE, Edge
+from exchange.web.edge import JOSE, NAME, NAMES, Edge
 from exchange.web.render import as_json
 
-_After = Annotated[int, Query(ge=0)]
+_After = Annotated[int, Query(ge=0, le=2**53 - 1)]
 _Limit = Annotated[int, Query(ge=1, le=500)]
+_Name = Annotated[str, Path(max_length=NAME, pattern=NAMES)]
 
 
 def add_routes(app: FastAPI, registry: Registry, edge: Edge) -> None:
+    Calling = Annotated[Caller, Depends(edge.caller)]
+
     @app.get("/v1/directory", operation_id="directory", tags=["directory"])
-    async def directory(request: Request) -> Response:
+    async def directory(caller: Calling) -> Response:
         """Who takes part, as the caller may see it."""
-        return as_json(registry.directory(await edge.caller(request)))
+        return as_json(registry.directory(caller))
 
     @app.get("/v1/directory/changes", operation_id="changes", tags=["directory"])
-    async def changes(request: Request, after: _After = 0, limit: _Limit = 500) -> Response:
+    async def changes(caller: Calling, after: _After = 0, limit: _Limit = 500) -> Response:
         """The signed changes from genesis on: what a client folds, so as to trust no list of keys."""
-        return as_json(await registry.changes(await edge.caller(request), after=after, limit=limit))
+        return as_json(await registry.changes(caller, after=after, limit=limit))
 
     @app.post("/v1/directory/changes", operation_id="propose", tags=["directory"])
-    async def propose(request: Request) -> Response:
+    async def propose(request: Request, caller: Calling) -> Response:
         """A change signed by an officer."""
-        caller = await edge.caller(request)
         token = await edge.body(request, limit=CHANGE_LIMIT, media_type=JOSE)
         return _recorded(await registry.propose(token, caller))
 
     @app.post("/v1/directory/changes/{change}/approvals", operation_id="approve", tags=["directory"])
-    async def approve(request: Request, change: str) -> Response:
+    async def approve(request: Request, caller: Calling, change: _Name) -> Response:
         """Another officer's approval of a change that waits for it."""
-        caller = await edge.caller(request)
         token = await edge.body(request, limit=APPROVAL_LIMIT, media_type=JOSE)
         return _recorded(await registry.approve(change, token, caller))
 
     @app.get("/v1/policies/{digest}", operation_id="policy", tags=["directory"])
-    async def policy(request: Request, digest: str) -> Response:
+    async def policy(caller: Calling, digest: _Name) -> Response:
         """The texts of a policy set that is or was in force."""
-        await edge.caller(request)
         return as_json(await registry.policy_texts(digest))
 
 

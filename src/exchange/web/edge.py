@@ -24,6 +24,13 @@ _log = logging.getLogger("exchange.web")
 
 JOSE = "application/jose"
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+# Whatever has a name here has it in printable ASCII; not every database takes U+0000 in a question.
+NAME, NAMES = 128, r"^[!-~]+$"  # characters, and which
+
+_PLACE = 200  # characters of an address that are recorded with a refusal
+_DIGITS = 15  # of a length that anybody means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +47,24 @@ class Edge:
 
     async def poster(self, request: Request) -> Caller:
         """The caller of `POST /v1/messages`: its proof is not spent, since its message is single by its id."""
-        return await self._caller(request, once=False, quota=self.posts)
+        caller = await self._caller(request, once=False, quota=self.posts)
+        _check_query(request, frozenset())
+        return caller
 
     async def caller(self, request: Request) -> Caller:
-        """The caller of everything else."""
-        return await self._caller(request, once=True, quota=self.reads)
+        """The caller of everything else: a dependency of each route, so that it is known before a parameter is judged
+        and what is wrong with one is booked on whoever sent it.
+        """
+        caller = await self._caller(request, once=True, quota=self.reads)
+        _check_query(request, frozenset(field.alias for field in request.scope["route"].dependant.query_params))
+        return caller
 
     async def body(self, request: Request, *, limit: int, media_type: str) -> bytes:
         """The body, cut off while reading: never more than `limit` bytes, never longer than the deadline."""
-        if request.headers.get("content-type", "").partition(";")[0].strip() != media_type:
+        stated = request.headers.getlist("content-type")
+        if len(stated) != 1 or stated[0].partition(";")[0].strip().lower() != media_type:
             raise Refusal(Reason.MEDIA_TYPE)
-        if int(request.headers.get("content-length") or 0) > limit:
+        if _stated_length(request) > limit:
             raise Refusal(Reason.BODY_TOO_LARGE)
         body = bytearray()
         try:
@@ -78,7 +92,10 @@ class Edge:
         else:
             receipt = await self._recorded(caller, refusal, ticket, request)
         _log.info("refused", extra={"reason": refusal.reason.code, "ticket": ticket})
-        return problem.answer(refusal, ticket, receipt)
+        answer = problem.answer(refusal, ticket, receipt)
+        if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]  # RFC 9110, 15.5.6
+        return answer
 
     async def fail(self, request: Request, error: Exception) -> Response:
         """What nobody foresaw: a ticket for the caller, the trace for the operator."""
@@ -97,9 +114,9 @@ class Edge:
         return caller
 
     async def _proved(self, request: Request, once: bool) -> Caller:
-        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-        proofs = request.headers.getlist("dpop")
-        if scheme.lower() != "dpop" or not credentials:
+        stated, proofs = request.headers.getlist("authorization"), request.headers.getlist("dpop")
+        scheme, _, credentials = "".join(stated).partition(" ")
+        if len(stated) != 1 or scheme.lower() != "dpop" or not credentials:
             raise Refusal(Reason.TOKEN_WRONG)
         if len(proofs) != 1:
             raise Refusal(Reason.PROOF_OF_KEY_WRONG)
@@ -111,13 +128,14 @@ class Edge:
             token=token,
             proof=proofs[0].encode("latin-1"),
             method=request.method,
-            path=request.scope["path"],
+            path=request.scope["path"],  # and not of request.url, into which the caller's own Host header goes
             once=once,
         )
 
     async def _recorded(self, caller: Caller, refusal: Refusal, ticket: str, request: Request) -> Receipt | None:
         try:
-            return await self.refusals.record(caller, refusal, ticket, f"{request.method} {request.url.path}")
+            place = f"{request.method} {request.scope['path'][:_PLACE]}"
+            return await self.refusals.record(caller, refusal, ticket, place)
         except Refusal:
             # The refusal stands even where the trail cannot take it now: nothing was done that would need proof.
             return None
@@ -131,6 +149,8 @@ def _as_refusal(error: Exception) -> Refusal:
     match error:
         case Refusal():
             return error
+        case RequestValidationError() if any(fault["loc"][0] == "path" for fault in error.errors()):
+            return Refusal(Reason.NOT_FOUND)  # what cannot be a name names nothing
         case RequestValidationError() | ClientDisconnect():
             return Refusal(Reason.FORM_MALFORMED)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
@@ -139,3 +159,18 @@ def _as_refusal(error: Exception) -> Refusal:
             return Refusal(Reason.NOT_FOUND)
         case _:
             return Refusal(Reason.FORM_MALFORMED)
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    """Every parameter once, and none that this address does not know: a misspelt cursor would begin anew in silence."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(set(names)) < len(names) or not known.issuperset(names):
+        raise Refusal(Reason.FORM_MALFORMED)
+
+
+def _stated_length(request: Request) -> int:
+    """Bytes; 0 where none are stated. Servers parse it too, each in its own way."""
+    stated = request.headers.get("content-length", "0")
+    if not stated.isascii() or not stated.isdigit() or len(stated) > _DIGITS:
+        raise Refusal(Reason.FORM_MALFORMED)
+    return int(stated)

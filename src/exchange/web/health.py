@@ -15,7 +15,7 @@ def add_routes(app: FastAPI, ready: Callable[[], dict[str, bool]]) -> None:
         return as_json({"alive": True})
 
     @app.get("/readyz", operation_id="readyz", tags=["health"])
-    async def readyz() -> Response:
+    def readyz() -> Response:  # on a thread: it asks the store, which may be slow to say that it is away
         """The writer lives, directory and policy are loaded, and the head is ours."""
         checks = ready()
         return as_json(checks, 200 if all(checks.values()) else 503)

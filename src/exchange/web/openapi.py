@@ -11,6 +11,7 @@ _PROBLEM = {
 }
 _OPEN = {"token", "metadata", "livez", "readyz"}  # operations that need no token
 _BODIES = {
+    "token": ("application/x-www-form-urlencoded", "client credentials with a signed assertion (RFC 7523, 2.2)"),
     "post": ("application/jose", "a message as a compact JWS"),
     "preview": ("application/json", "the envelope that would be signed"),
     "acknowledge": ("application/jose", "an acknowledgement as a compact JWS"),
@@ -61,13 +62,24 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["security"] = [{"dpop": []}]
     if name in _BODIES:
         media_type, says = _BODIES[name]
-        schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
+        schema = _SCHEMAS.get(media_type, {"type": "string"})
         operation["requestBody"] = {
             "required": True,
             "description": says,
             "content": {media_type: {"schema": schema}},
         }
 
+
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "application/json": {"type": "object"},
+    "application/x-www-form-urlencoded": {
+        "type": "object",
+        "required": ["grant_type", "client_assertion_type", "client_assertion"],
+        "properties": {
+            name: {"type": "string"} for name in ("grant_type", "client_assertion_type", "client_assertion")
+        },
+    },
+}
 
 _POST: dict[str, Any] = {
     "operationId": "post",

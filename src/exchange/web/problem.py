@@ -103,6 +103,8 @@ def answer(refusal: Refusal, ticket: str, proof: Receipt | None) -> Response:
 
 def _headers(refusal: Refusal, status: int) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
+    if status in (408, 413):
+        headers["Connection"] = "close"  # what is still to come of the body is not read
     if status == 401:
         headers["WWW-Authenticate"] = f'DPoP algs="ES256", error="{_OAUTH[refusal.reason]}"'
     if refusal.retry_after is not None:

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from starlette.responses import Response
 
 from exchange.inbox import PAGE, PATIENCE, Inbox
-from exchange.web.edge import JOSE, Edge
+from exchange.participant import Caller
+from exchange.web.edge import JOSE, NAME, NAMES, Edge
 from exchange.web.render import as_json, entry
 
 _Cursor = Annotated[str | None, Query(max_length=256)]
@@ -14,47 +15,44 @@ _Limit = Annotated[int, Query(ge=1, le=PAGE)]
 _Wait = Annotated[float, Query(ge=0, le=PATIENCE)]
 
 _ACKNOWLEDGEMENT_LIMIT = 8 * 1024
+_Name = Annotated[str, Path(max_length=NAME, pattern=NAMES)]
 
 
 def add_routes(app: FastAPI, inbox: Inbox, edge: Edge) -> None:
+    Calling = Annotated[Caller, Depends(edge.caller)]
+
     @app.get("/v1/inbox", operation_id="inbox", tags=["reading"])
-    async def page(request: Request, cursor: _Cursor = None, limit: _Limit = PAGE, wait: _Wait = 0) -> Response:
+    async def page(caller: Calling, cursor: _Cursor = None, limit: _Limit = PAGE, wait: _Wait = 0) -> Response:
         """The next items released to the caller; `wait` seconds for a first one."""
-        caller = await edge.caller(request)
         found = await inbox.page(caller, cursor=cursor, limit=limit, wait=wait)
         receipt = None if found.receipt is None else found.receipt.wire()
         return as_json({"items": [entry(i) for i in found.items], "cursor": found.cursor, "receipt": receipt})
 
     @app.get("/v1/sent", operation_id="sent", tags=["reading"])
-    async def sent(request: Request, cursor: _Cursor = None, limit: _Limit = PAGE) -> Response:
+    async def sent(caller: Calling, cursor: _Cursor = None, limit: _Limit = PAGE) -> Response:
         """What the caller sent, oldest first."""
-        caller = await edge.caller(request)
         found = await inbox.sent(caller, cursor=cursor, limit=limit)
         return as_json({"items": [entry(i) for i in found.items], "cursor": found.cursor})
 
     @app.get("/v1/threads/{thread}", operation_id="thread", tags=["reading"])
-    async def thread(request: Request, thread: str) -> Response:
+    async def thread(caller: Calling, thread: _Name) -> Response:
         """The items of a thread that the caller sent or holds."""
-        caller = await edge.caller(request)
         found = await inbox.thread(caller, thread)
         return as_json({"thread": thread, "items": [entry(i) for i in found]})
 
     @app.get("/v1/messages/{item}/deliveries", operation_id="deliveries", tags=["reading"])
-    async def deliveries(request: Request, item: str) -> Response:
+    async def deliveries(caller: Calling, item: _Name) -> Response:
         """For an item's sender: how far it got with each recipient."""
-        caller = await edge.caller(request)
         return as_json({"item": item, "deliveries": await inbox.deliveries(caller, item)})
 
     @app.get("/v1/messages/{item}", operation_id="message", tags=["reading"])
-    async def message(request: Request, item: str) -> Response:
+    async def message(caller: Calling, item: _Name) -> Response:
         """One item that the caller sent or holds, with the evidence that it was accepted."""
-        caller = await edge.caller(request)
         found, evidence = await inbox.item(caller, item)
         return as_json(entry(found) | {"evidence": evidence.wire()})
 
     @app.post("/v1/acknowledgements", operation_id="acknowledge", tags=["reading"])
-    async def acknowledge(request: Request) -> Response:
+    async def acknowledge(request: Request, caller: Calling) -> Response:
         """A reader's signed word that it has an item."""
-        caller = await edge.caller(request)
         token = await edge.body(request, limit=_ACKNOWLEDGEMENT_LIMIT, media_type=JOSE)
         return as_json((await inbox.acknowledge(token, caller)).wire(), 201)

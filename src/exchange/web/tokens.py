@@ -1,33 +1,33 @@
 """Tokens, and the metadata that says how to get one (RFC 8414)."""
 
-from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from exchange import jose
 from exchange.access import CLIENT_CREDENTIALS, Access
 from exchange.refusal import Reason, Refusal
-from exchange.web.edge import Edge
+from exchange.web.edge import FORM, Edge
 from exchange.web.render import as_json
 
-_Field = Annotated[str, Form(max_length=jose.TOKEN_LIMIT)]
+_FIELDS = frozenset({"grant_type", "client_assertion_type", "client_assertion"})
+_FORM_LIMIT = 2 * jose.TOKEN_LIMIT
 
 
 def add_routes(app: FastAPI, access: Access, edge: Edge, pin: dict[str, str]) -> None:
     @app.post("/v1/token", operation_id="token", tags=["access"])
-    async def token(
-        request: Request, grant_type: _Field, client_assertion_type: _Field, client_assertion: _Field
-    ) -> Response:
+    async def token(request: Request) -> Response:
         """A five-minute token for whoever signed the assertion, bound to the key of the DPoP proof."""
         edge.take_stranger(request)
         proofs = request.headers.getlist("dpop")
         if len(proofs) != 1:
             raise Refusal(Reason.PROOF_OF_KEY_WRONG)
+        form = _parsed(await edge.body(request, limit=_FORM_LIMIT, media_type=FORM))
         given = await access.token(
-            grant_type=grant_type,
-            assertion_type=client_assertion_type,
-            assertion=client_assertion.encode(),
+            grant_type=form["grant_type"],
+            assertion_type=form["client_assertion_type"],
+            assertion=form["client_assertion"].encode(),
             proof=proofs[0].encode("latin-1"),
         )
         return as_json({"access_token": given.decode(), "token_type": "DPoP", "expires_in": jose.LIFETIME})
@@ -49,3 +49,15 @@ def add_routes(app: FastAPI, access: Access, edge: Edge, pin: dict[str, str]) ->
                 "exchange_genesis": pin["genesis"],
             }
         )
+
+
+def _parsed(body: bytes) -> dict[str, str]:
+    """RFC 6749, 3.2: no parameter comes twice, and one that nobody knows is ignored. Raises Refusal(FORM_MALFORMED)."""
+    try:
+        pairs = parse_qsl(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=16)
+    except ValueError:
+        raise Refusal(Reason.FORM_MALFORMED) from None
+    form = dict(pairs)
+    if len(form) < len(pairs) or not form.keys() >= _FIELDS:
+        raise Refusal(Reason.FORM_MALFORMED)
+    return form
