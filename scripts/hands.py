@@ -40,7 +40,7 @@ class Hand:
     def sign(self, payload: Mapping[str, Any], kind: Kind, *, own_key: bool = False) -> str:
         """The compact JWS that the gate would make, but for its signature: always the same one."""
         named = {"jwk": self.public.jwk} if own_key else {"kid": self.public.kid}
-        header = strictjson.write({"alg": "ES256", "typ": kind.value, **named})  # type: ignore[dict-item]
+        header = strictjson.write({"alg": "ES256", "typ": kind.value, **named})
         signing_input = f"{jose.encode(header)}.{jose.encode(strictjson.write(dict(payload)))}"
         der = self.private.sign(signing_input.encode(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         r, s = utils.decode_dss_signature(der)

@@ -170,7 +170,7 @@ def history() -> Trail:
         key=of("ncb-ita", Use.MESSAGE).public.kid,
         sealed={
             Field.MESSAGE: token.rpartition(".")[0].encode(),
-            Field.ROUTING: strictjson.write(routing()),  # type: ignore[arg-type]
+            Field.ROUTING: strictjson.write(routing()),
             Field.DECISIONS: strictjson.write(_DECISIONS),  # type: ignore[arg-type]
             Field.USER: b"u-204",
         },
