@@ -211,6 +211,12 @@ def message(
     return act(standing, draft, row, **members)
 
 
+def item_of(act: Act) -> NewItem:
+    """What a message brings."""
+    assert isinstance(act.row, NewItem)
+    return act.row
+
+
 def acknowledgement(standing: Standing, item: int, reader: str, text: str = "", **members: Any) -> Act:
     """item: the position of the message."""
     signed = f"header.{jose.encode(f'{item} {reader} {text}'.encode())}".encode()

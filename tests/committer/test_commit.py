@@ -222,7 +222,7 @@ async def test_a_policy_set_takes_effect_with_its_leaf(running: Gateway) -> None
     signed = running.world.signed(ChangeKind.POLICY, *running.world.officers, policy=texts)
 
     before = running.standing.policy.digest
-    outcome = await running.committer.commit(change(running.standing, signed, running.now))
+    [outcome] = await running.commit(change(running.standing, signed, running.now))
 
     assert leaf.read(outcome.leaf).policy == before
     assert running.standing.policy.digest != before

@@ -1,6 +1,7 @@
 """Hears what other gateways commit, on a connection and a thread of its own. PostgreSQL only."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from exchange.store.faults import StoreFault
 from exchange.store.notices import CHANNEL, Heard, Notice
 
 _EACH = 1.0  # seconds between two looks at the trail itself
+_STEP = 0.1  # seconds in which it notices that it was closed
 
 
 class Listener:
@@ -43,10 +45,13 @@ class Listener:
             connection.exec_driver_sql(f"LISTEN {CHANNEL}")
             driver: Any = connection.connection.driver_connection
             try:
+                looked = -_EACH
                 while not self._closed.is_set():
-                    for notice in driver.notifies(timeout=_EACH, stop_after=1):
+                    if time.monotonic() - looked >= _EACH:
+                        self._look()
+                        looked = time.monotonic()
+                    for notice in driver.notifies(timeout=_STEP):
                         self._take(notice.payload)
-                    self._look()
             except self._engine.dialect.loaded_dbapi.Error as error:
                 connection.invalidate()
                 raise OSError("the listening connection ended") from error

@@ -99,8 +99,8 @@ class Transaction(TrailRows, DirectoryRows):
     def commit(self) -> None:
         """Returns when the disk has it, and the standby if there is one. Raises OutcomeUnknown, Unavailable."""
         self._notices.clear()
-        cursor = self._connection.connection.cursor()
         try:
+            cursor = self._connection.connection.cursor()
             cursor.execute("COMMIT")
         except self._connection.dialect.loaded_dbapi.Error as error:
             raise OutcomeUnknown(f"the commit was not answered: {error}") from error

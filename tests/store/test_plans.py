@@ -1,0 +1,78 @@
+"""No statement of the hot path reads a whole table: what SQLite means to do is asked of SQLite itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from exchange.cursor import Place
+from exchange.store import Store
+from tests import world as worlds
+from tests.gateway import Gateway
+
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
+BIG = ("entry", "sealed", "item", "delivery", "reading", "acknowledgement", "tile")
+READINGS: dict[str, Callable[[Store], Any]] = {
+    "inbox": lambda store: store.inbox("ncb-ita", Place(5, 5), 9),
+    "item_for": lambda store: store.item_for("ncb-ita", f"ncb-fra:{worlds.fresh_id()}"),
+    "thread_for": lambda store: store.thread_for("ncb-ita", worlds.fresh_id(), 9),
+    "sent": lambda store: store.sent("ncb-fra", 5, 9),
+    "deliveries": lambda store: store.deliveries(5),
+    "entries": lambda store: store.entries(5, 9),
+    "leaf": lambda store: store.leaf(0),
+    "sealed": lambda store: store.sealed(0),
+    "leaf_hashes": lambda store: store.leaf_hashes(0, 1),
+    "tile_roots": lambda store: store.tile_roots(0, 0, 0),
+    "messages": lambda store: store.messages(3, 9),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+async def test_a_reading_looks_up_and_never_scans(running: Gateway, reading: str) -> None:
+    plan = planned(running.store._reading, lambda: READINGS[reading](running.store))
+
+    assert plan
+    assert [step for step in plan if step.startswith("SCAN") and step.split()[1] in BIG] == []
+
+
+@pytest.mark.parametrize("what", ["find_items", "find_acknowledgements"])
+async def test_the_writer_looks_each_identity_up(running: Gateway, what: str) -> None:
+    await running.committer.stop()
+    wanted = [("ncb-fra", worlds.fresh_id())] * 3 if what == "find_items" else [(1, "ncb-ita")] * 3
+
+    def find() -> None:
+        with running.store.begin() as transaction:
+            getattr(transaction, what)(wanted)
+
+    plan = planned(running.store._writer.engine, find)
+
+    # `t` is what is looked for, `wanted` the list it is looked for by.
+    assert [step for step in plan if step.startswith("SCAN")] == ["SCAN wanted VIRTUAL TABLE INDEX 1:"]
+    assert len([step for step in plan if step.startswith("SEARCH t USING")]) == 1
+
+
+async def test_a_scan_would_be_found_out(running: Gateway) -> None:
+    def scan() -> None:
+        with running.store._reading.connect() as connection:
+            connection.exec_driver_sql("SELECT * FROM item WHERE type = 'message'")
+
+    assert planned(running.store._reading, scan) == ["SCAN item"]
+
+
+def planned(engine: Any, run: Callable[[], object]) -> list[str]:
+    """Every step of the plans of what runs."""
+    steps: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: object) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            other = cursor.connection.cursor()
+            steps.extend(row[3] for row in other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        run()
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)
+    return steps

@@ -1,0 +1,86 @@
+"""What the rows are: every column evidence or derived, every table made by the migrations and by nothing else."""
+
+import re
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
+
+from exchange import migrations, tables
+from tests.gateway import open_store
+
+TABLES = {
+    str(model.__tablename__): model
+    for model in vars(tables).values()
+    if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
+}
+
+
+def classified(docstring: str, kind: str) -> list[str]:
+    """The columns that a docstring calls Evidence or Derived; what stands in parentheses says why."""
+    found = re.search(rf"{kind}: (.+?)\.(?:\n|$)", re.sub(r"\([^()]*(?:\([^()]*\)[^()]*)*\)", "", docstring), re.DOTALL)
+    return [] if found is None else [name.strip() for name in found[1].split(",")]
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_every_column_is_evidence_or_derived_and_never_both(name: str) -> None:
+    docstring = TABLES[name].__doc__ or ""
+
+    stated = classified(docstring, "Evidence") + classified(docstring, "Derived")
+
+    assert sorted(stated) == sorted(SQLModel.metadata.tables[name].columns.keys())
+
+
+def test_a_column_that_is_neither_would_be_found() -> None:
+    assert classified("Evidence: position, leaf (the tree, whole).", "Evidence") == ["position", "leaf"]
+    assert classified("Evidence: position, leaf (the tree, whole).", "Derived") == []
+
+
+def test_the_migrations_make_what_the_tables_declare(database_url: str) -> None:
+    migrations.upgrade(database_url)
+
+    command.check(migrations.config(database_url))
+
+
+def test_migrating_what_is_migrated_changes_nothing(founded: str) -> None:
+    migrations.upgrade(founded)
+
+    store = open_store(founded)
+    assert store.head().size == 1
+    store.close()
+
+
+def test_the_revision_that_a_store_asks_for_is_the_newest() -> None:
+    newest = ScriptDirectory.from_config(migrations.config("sqlite:///")).get_current_head()
+
+    assert newest == tables.REVISION
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_no_row_has_a_number_of_the_databases_choice(founded: str) -> None:
+    engine = create_engine(founded, poolclass=NullPool)
+    columns = [c for table in inspect(engine).get_table_names() for c in inspect(engine).get_columns(table)]
+    engine.dispose()
+
+    assert [column["name"] for column in columns if column["default"] is not None] == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "UPDATE entry SET position = -1",
+        "UPDATE head SET id = 2",
+        "INSERT INTO delivery (reader, released, item, at) VALUES ('ncb-ita', 1, 2, 0)",
+        "INSERT INTO reading (item, reader, position, at) VALUES (2, 'ncb-ita', 2, 0)",
+    ],
+)
+def test_the_database_refuses_rows_that_cannot_be(founded: str, broken: str) -> None:
+    engine = create_engine(founded, poolclass=NullPool)
+
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(broken))
+    engine.dispose()
