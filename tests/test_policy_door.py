@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from exchange import envelope, jose
-from exchange.act import NewChange
+from exchange import envelope
 from exchange.intake import Accepted, Intake
-from exchange.leaf import Draft, Event, Field
-from exchange.participant import Caller, ChangeKind, SignedChange, parse_change
+from exchange.participant import Caller, ChangeKind, SignedChange
 from exchange.policy.cases import ACCEPTED, GateCase, read_cases
 from exchange.proving import Prover
 from exchange.refusal import Refusal
-from tests import gateway, world
+from tests import gateway as gateways
+from tests import world
 from tests.gateway import Founding, Gateway
 from tests.network import shipped_texts
 from tests.world import World
@@ -39,39 +37,32 @@ class Posting:
     async def post(self, document: dict[str, Any]) -> Accepted:
         """Signed by its sender's key, and posted by it."""
         sender = document["sender"]
-        caller = Caller(participant=self.gateway.standing().directory.participants[sender], kid="")
+        caller = Caller(participant=self.gateway.standing.directory.participants[sender], kid="")
         return await self.intake.submit(envelope.write(document, self.world[sender].message), caller)
 
     async def change(self, signed: SignedChange) -> None:
-        """A change of the directory, as the officers' door would have it committed."""
-        change = parse_change(jose.decode(signed.change.split(b".")[1]), schemas=world.schemas(), origin=world.ORIGIN)
-        row = NewChange(change=change.id, kind=change.kind, participant=change.participant, signed=signed)
-        sealed = {Field.CHANGE: signed.committed()}
-        draft = Draft(event=Event.DIRECTORY_CHANGED, actor=world.OPERATOR, object=change.id, sealed=sealed)
-        await self.gateway.committer.commit(self.gateway.act(draft, row))
+        await self.gateway.committer.commit(gateways.change(self.gateway.standing, signed, self.gateway.now))
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def posting(tmp_path: Path) -> AsyncIterator[Posting]:
     founding = Founding(world=world.network(policy=shipped_texts().digest))
     url = f"sqlite:///{tmp_path / 'exchange.db'}"
     founding.build(url)
-    with gateway.running(url, founding.world, founding.genesis, tmp_path) as running:
-        prover = Prover(store=running.store, key=founding.world.trail_key, origin=founding.world.origin)
+    async with gateways.gateway(url, founding, tmp_path / "published.json") as gateway:
+        prover = Prover(store=gateway.store, key=founding.world.trail_key, origin=founding.world.origin)
         intake = Intake(
-            committer=running.committer,
-            store=running.store,
-            standing=running.standing,
-            now=lambda: running.clock[0],
+            committer=gateway.committer,
+            store=gateway.store,
+            standing=lambda: gateway.standing,
+            now=lambda: gateway.now,
             prove=prover.receipt,
             schemas=world.schemas(),
         )
-        made = Posting(gateway=running, intake=intake)
-        running.committer.start()
+        posting = Posting(gateway=gateway, intake=intake)
         for entry in founding.world.history:
-            await made.change(entry.signed)
-        yield made
-        await running.committer.stop()
+            await posting.change(entry.signed)
+        yield posting
 
 
 async def revoked_key(posting: Posting) -> None:
@@ -82,8 +73,8 @@ async def revoked_key(posting: Posting) -> None:
 
 
 async def past_its_end(posting: Posting) -> None:
-    posting.gateway.clock[0] += timedelta(days=3 * 365)
-    await posting.post(world.sample(sender="ncb-fra", at=posting.gateway.clock[0]))
+    posting.gateway.now += timedelta(days=3 * 365)
+    await posting.post(world.sample(sender="ncb-fra", at=posting.gateway.now))
 
 
 async def same_again(posting: Posting) -> None:
