@@ -1,4 +1,4 @@
-"""All pages: links lead somewhere, floors and codes are those of the code, nothing names a machine."""
+"""All pages: links lead somewhere, floors and codes are those of the code, no host is named that is somebody's."""
 
 import json
 import re
@@ -132,3 +132,16 @@ def test_the_schemas_named_on_the_pages_are_there() -> None:
     named = {block.marks["schema"] for page in PAGES for block in blocks(page) if "schema" in block.marks}
 
     assert named <= set(names)
+
+
+def test_the_pages_name_no_host_but_examples_and_specifications() -> None:
+    """Whatever else a page may show: nobody's machine, no registry, no forge."""
+    known = {"127.0.0.1", "c2sp.org", "semver.org", "exchange.example", "db.example"}
+    hosts = {
+        (host, page.name)
+        for page in PAGES
+        for host in re.findall(r"://(?:[\w.-]+@)?([\w.-]+)", page.read_text("utf-8"))
+        if host not in known
+    }
+
+    assert hosts == set()

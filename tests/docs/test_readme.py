@@ -55,3 +55,10 @@ def test_every_command_of_the_readme_is_one_of_make() -> None:
 def test_a_line_that_nobody_printed_is_noticed() -> None:
     assert unseen("all … entries\n", "x: all 3 entries are\nall 3 entries\n") == []
     assert unseen("all … entries\nmore\n", "all entries\n") == ["all … entries", "more"]
+
+
+def test_a_checkpoint_that_was_kept_is_held_against_the_trail(shell: Shell) -> None:
+    """docs/operations.md tells to keep one; this is what it is good for."""
+    kept = "exchange trail show --as ncb-fra > kept.txt && exchange trail verify --as ovs-audit --checkpoint kept.txt"
+
+    assert shell.do(Block(page="", line=0, language="sh", marks={}, text=kept)) == 0, shell.printed

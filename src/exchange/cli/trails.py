@@ -118,7 +118,8 @@ def _show(
     ]
     columns = ("position", *_SHOWN, "rules")
     shown = [table(columns, rows, nothing="No entries.")] if after is not None else []
-    show(json, {"checkpoint": note, "entries": chosen}, *shown, note)
+    # The note itself, to the byte: what is printed here can be kept and given to `verify --checkpoint`.
+    show(json, {"checkpoint": note, "entries": chosen}, *shown, note.removesuffix("\n"))
 
 
 async def _from_exchange(
