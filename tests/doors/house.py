@@ -8,13 +8,14 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
 import uvicorn
 
 from exchange import main, strictjson
@@ -47,6 +48,8 @@ EVERYBODY = (
 )
 UNCOUNTED = {"EXCHANGE_LIMITS__REFUSALS_PER_MINUTE": "100000"}
 
+T = TypeVar("T")
+
 _ENDS_WITHIN = 30.0  # seconds
 
 
@@ -72,7 +75,7 @@ class Plot:
         self.founding.build(url)
         asyncio.run(self._admit(url))
 
-    def house(self, *, policies: Mapping[str, Any] | None = None, **environment: str) -> "House":
+    def house(self, **environment: str) -> "House":
         """A new one, not served yet. environment: settings that win."""
         url = self.store.new_url(built_by=self.build)
         folder = self.folder / secrets.token_hex(4)
@@ -97,6 +100,7 @@ class House:
     world: World
     database: str
     _visitors: dict[str, Visitor] = field(default_factory=dict)
+    _loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def url(self) -> str:
@@ -183,11 +187,18 @@ class House:
 
         alter: what is done to the gateway before it is served; what it returns is served, if it returns something.
         """
-        with _environment(self.served.environment):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.served.environment.items():
+                patch.setenv(name, value)
             gateway = main.build(Settings.load(self.served.folder, port=self.served.port, **settings))
         app = alter(gateway) if alter is not None else None
         server = uvicorn.Server(uvicorn.Config(app or gateway.app, port=self.served.port, log_config=None))
-        thread = threading.Thread(target=server.run)
+
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            await server.serve()
+
+        thread = threading.Thread(target=asyncio.run, args=(serve(),))
         thread.start()
         try:
             until = time.monotonic() + _ENDS_WITHIN
@@ -201,6 +212,11 @@ class House:
             thread.join(_ENDS_WITHIN)
             gateway.store.close()
 
+    def on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Where the gateway of `opened` runs."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
     def _keys(self, id: str) -> dict[Use, SigningKey]:
         if id in ("one", "two"):
             return {Use.OFFICER: self.world.officers[id == "two"], Use.ACCESS: self.world.access}
@@ -210,16 +226,6 @@ class House:
 
 def fresh_id() -> str:
     return worlds.fresh_id(datetime.now(UTC))
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    import pytest
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        yield
 
 
 def _furnish(folder: Path, pin: Pin, database: str, world: World) -> None:
@@ -236,7 +242,7 @@ def _furnish(folder: Path, pin: Pin, database: str, world: World) -> None:
     for name, content in kept.items():
         (inner / name).touch(mode=0o600)
         (inner / name).write_bytes(content)
-    stated = {
+    stated: dict[str, str | bool] = {
         "origin": pin.origin,
         "genesis": pin.genesis,
         "public_url": pin.url,

@@ -54,7 +54,7 @@ class Visitor:
         return self.http.post(self.url + "/v1/token", content=urlencode(fields | form), headers=headers)
 
     def assertion(self, **instead: Any) -> bytes:
-        claims = {
+        claims: dict[str, Any] = {
             "participant": self.id,
             "audience": self.url,
             "jti": secrets.token_urlsafe(24),
@@ -93,7 +93,8 @@ class Visitor:
         token = self.sign(document)
         answer = self.post("/v1/messages", token)
         assert answer.status_code == 201, answer.text
-        return answer.json() | {"item": f"{self.id}:{document['id']}", "jws": token.decode(), "document": document}
+        accepted: dict[str, Any] = answer.json()
+        return accepted | {"item": f"{self.id}:{document['id']}", "jws": token.decode(), "document": document}
 
     def preview(self, document: dict[str, Any]) -> httpx.Response:
         return self.post("/v1/messages/preview", strictjson.write(document), JSON)
