@@ -304,7 +304,7 @@ def test_every_member_that_must_be_there_is_missed() -> None:
 
 def with_entities(*entities: dict[str, Any], handling: tuple[str, ...] = ("EXERCISE",)) -> Message:
     document = labelled(handling=list(handling))
-    return parsed(document | {"entities": list(entities)})
+    return envelope.read(document | {"entities": list(entities)}, schemas())
 
 
 PERSON = {"kind": "person", "person_status": "MIS"}
@@ -354,3 +354,28 @@ def test_a_sample_can_be_moved_in_time_and_is_still_good() -> None:
     for name in NAMES:
         document = sample(name, at=NOW + WEEK)
         assert parsed(document, sender=document["sender"], now=NOW + WEEK).sent_at == NOW + WEEK
+
+
+@pytest.mark.parametrize(
+    ("entity", "mark"),
+    [
+        (PERSON | {"special_data": True, "necessity": "To tell two of one name apart"}, "SENS"),
+        (PERSON | {"age": 17}, "MINOR"),
+        (PERSON | {"birth_date": "2019-05-30"}, "MINOR"),
+    ],
+)
+def test_what_an_entity_holds_the_label_says(entity: dict[str, Any], mark: str) -> None:
+    unmarked = labelled(handling=["EXERCISE"]) | {"entities": [entity]}
+    marked = labelled(handling=["EXERCISE", mark]) | {"entities": [entity]}
+
+    with refused(Reason.LABEL_INCONSISTENT):
+        parsed(unmarked)
+
+    assert parsed(marked).label.handling == {"EXERCISE", mark}
+
+
+@pytest.mark.parametrize("person", [{"age": 18}, {"birth_date": "1990-01-01"}, {}])
+def test_who_is_of_age_or_of_unknown_age_needs_no_mark(person: dict[str, Any]) -> None:
+    document = labelled(handling=["EXERCISE"]) | {"entities": [PERSON | person]}
+
+    assert parsed(document).document["entities"]

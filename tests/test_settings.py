@@ -47,7 +47,7 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     settings = Settings.load(written(tmp_path))
 
     assert (settings.origin, settings.training) == ("exchange.example/training", True)
-    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8700, 1)
+    assert (settings.host, settings.port) == ("127.0.0.1", 8700)
     assert settings.limits == Limits()
 
 
@@ -111,7 +111,6 @@ def test_a_folder_without_settings_is_no_exchange(tmp_path: Path) -> None:
         ({"public_url": "https://exchange.example?x"}, "public_url"),
         ({"port": 65536}, "port"),
         ({"port": "many"}, "port"),
-        ({"workers": 0}, "workers"),
     ],
     ids=str,
 )
@@ -155,13 +154,6 @@ def test_plain_http_is_for_training_only(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="TLS proxy"):
         Settings.load(written(tmp_path, training=False))
-
-
-def test_sqlite_has_one_process(tmp_path: Path) -> None:
-    Settings.load(written(tmp_path, database="postgresql://localhost/exchange", workers=4))
-
-    with pytest.raises(Misconfigured, match="one writer"):
-        Settings.load(written(tmp_path, workers=2))
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o620, 0o602, 0o601, 0o644, 0o666])

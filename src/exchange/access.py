@@ -100,6 +100,10 @@ class Access:
             participant=participant, kid=session.token.kid, user=session.token.user, purpose=session.token.purpose
         )
 
+    def remembers(self, token: bytes) -> bool:
+        """Whether this token was seen and its signature verified before."""
+        return token in self._sessions
+
     def _asserted(self, assertion: bytes, now: int) -> tuple[Participant, str, Assertion]:
         try:
             kid = jose.key_id_of(assertion, limit=jose.TOKEN_LIMIT)

@@ -26,6 +26,7 @@ LIMIT = 256 * 1024  # bytes of a whole JWS, unless the settings say otherwise
 OLDEST = timedelta(days=7)
 AHEAD = timedelta(seconds=10)
 
+_OF_AGE = 18  # years
 _MAY_BE_LATE = 10  # seconds between the time in the id and sent_at
 DEPTH = 12  # of the JSON of an envelope
 
@@ -110,6 +111,7 @@ def check(message: Message, *, sender: ParticipantId, origin: str, now: datetime
         raise Refusal(Reason.SEALING_REQUIRED)
     if message.label.classification == Classification.RES and not message.label.purpose:
         raise Refusal(Reason.PURPOSE_MISSING, faults=(Fault("/label/purpose", "names at least one purpose"),))
+    _check_marks(message)
     _check_times(message, now)
     return message
 
@@ -157,6 +159,27 @@ def _check_form(document: Mapping[str, Any], schemas: Schemas) -> None:
         if entity["kind"] == "person" and "person_status" not in entity:
             fault = Fault(f"/entities/{n}/person_status", "is stated for a person")
             raise Refusal(Reason.PERSON_STATUS_MISSING, faults=(fault,))
+
+
+def _check_marks(message: Message) -> None:
+    """R31, R32: what an entity holds, the label says. Readers are kept from it by the label alone."""
+    handling, faults = message.label.handling, []
+    for n, entity in enumerate(message.document.get("entities", ())):
+        if entity.get("special_data") and Handling.SENS not in handling:
+            faults.append(Fault(f"/entities/{n}/special_data", "is marked SENS in the label's handling"))
+        if _is_minor(entity, message.sent_at) and Handling.MINOR not in handling:
+            faults.append(Fault(f"/entities/{n}", "is a minor, marked MINOR in the label's handling"))
+    if faults:
+        raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))
+
+
+def _is_minor(entity: Mapping[str, Any], at: datetime) -> bool:
+    if "age" in entity:
+        return bool(entity["age"] < _OF_AGE)
+    if "birth_date" in entity:
+        year, *day = map(int, entity["birth_date"].split("-"))
+        return at.year - year - ([at.month, at.day] < day) < _OF_AGE
+    return False
 
 
 def _check_times(message: Message, now: datetime) -> None:

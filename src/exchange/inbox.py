@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from exchange import instant, jose, receipt, routing, strictjson
+from exchange import instant, jose, receipt, relation, routing, strictjson
 from exchange.act import Act, NewAcknowledgement, PageShown
 from exchange.committer import Committer
 from exchange.cursor import START, Cursors, Place
@@ -233,7 +233,7 @@ class Inbox:
                 directory=standing.directory.version,
                 policy=standing.policy.digest,
                 row=PageShown(reader=caller.participant.id, items=positions),
-                valid_until=_first_expiry(left),
+                valid_until=_next_expiry(left, self.now()),
                 again=again,
             )
 
@@ -258,5 +258,6 @@ def _behind(items: Sequence[StoredItem], place: Place) -> Place:
     return Place(items[-1].released, items[-1].position) if items else place
 
 
-def _first_expiry(items: Sequence[StoredItem]) -> datetime | None:
-    return min((item.label.expires for item in items if item.label.expires is not None), default=None)
+def _next_expiry(items: Sequence[StoredItem], now: datetime) -> datetime | None:
+    ends = (relation.valid_until(item.label, None, now) for item in items)
+    return min((end for end in ends if end is not None), default=None)

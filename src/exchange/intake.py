@@ -14,7 +14,7 @@ from exchange.jose import Kind, VerifiedBytes
 from exchange.label import Classification
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Answer, Permit, Standing, may_post
+from exchange.policy import Answer, Denial, Permit, Standing, judge_post, may_post
 from exchange.receipt import Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
@@ -114,12 +114,14 @@ class Intake:
             now=now,
         )
         await self._check_references(message, standing, now)
-        permit = self._permit(message, standing)
-        routed = routing.route(permit, standing, now)
         asked = Draft(event=Event.QUESTION_ASKED, actor=caller.participant.id, object="preview", type=message.type)
         await self.committer.commit(
             Act(draft=asked, directory=standing.directory.version, policy=standing.policy.digest)
         )
+        permit = judge_post(standing.policy, message, standing.directory.participants[message.sender])
+        if isinstance(permit, Denial):
+            return Preview(outcome=permit.decision.outcome.value, rules=permit.decision.told)
+        routed = routing.route(permit, standing, now)
         return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:

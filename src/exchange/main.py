@@ -1,6 +1,7 @@
 """The composition root: reads the settings once, builds everything once, and hands it in. Nothing lives at import."""
 
 import asyncio
+import fcntl
 import gc
 import os
 import secrets
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 
@@ -25,7 +26,7 @@ from exchange.note import TrailKey
 from exchange.proving import Prover
 from exchange.registry import Registry
 from exchange.schema import Schemas
-from exchange.settings import Settings
+from exchange.settings import Misconfigured, Settings
 from exchange.store import KeyWrap, Store
 from exchange.trail import Refusals, Trail
 from exchange.wake import Wake
@@ -41,9 +42,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """One process of an exchange: its parts, and the application over them."""
+    """One process of an exchange: its parts, and the application over them. lock: held for as long as it lives."""
 
     settings: Settings
+    lock: IO[bytes] | None
     store: Store
     wake: Wake
     committer: Committer
@@ -59,6 +61,7 @@ def open_store(settings: Settings) -> Store:
 
 def build(settings: Settings) -> Gateway:
     """Everything but the running of it. Raises Misconfigured and StoreFault."""
+    lock = _claim(settings)
     schemas = Schemas.compile(shipped.texts("schemas", ".schema.json"))
     store, wake = open_store(settings), Wake()
     trail_key = TrailKey.from_pem(settings.origin, settings.secret("trail.pem"))
@@ -75,9 +78,26 @@ def build(settings: Settings) -> Gateway:
         die=lambda: os._exit(70),
         queue=settings.limits.queue,
     )
+    writer.meet()
     doors = _doors(settings, store, wake, writer, trail_key, schemas)
     app = create_app(doors, _lifespan(doors, writer))
-    return Gateway(settings=settings, store=store, wake=wake, committer=writer, doors=doors, app=app)
+    return Gateway(settings=settings, lock=lock, store=store, wake=wake, committer=writer, doors=doors, app=app)
+
+
+def _claim(settings: Settings) -> IO[bytes] | None:
+    """On SQLite, this folder for this process alone. Raises Misconfigured where another one has it."""
+    if not settings.database.startswith("sqlite"):
+        return None
+    lock = (settings.folder / "serving.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Misconfigured(
+            f"another process serves {settings.folder} already. SQLite has one writer: a second process gains nothing, "
+            "ruins the slowest answers, and could be shown a proof that the first has seen. Use PostgreSQL for more"
+        ) from None
+    return lock
 
 
 def run(gateway: Gateway) -> None:

@@ -50,7 +50,6 @@ class Settings(BaseSettings):
     training: bool = False
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
-    workers: int = Field(default=1, ge=1)
     limits: Limits = Field(default_factory=Limits)
 
     @classmethod
@@ -82,16 +81,11 @@ class Settings(BaseSettings):
         return settings
 
     def refuse_what_is_unsafe(self) -> None:
-        """Readable secrets, plain http in public, more writers than SQLite bears."""
+        """Readable secrets, and plain http in public."""
         if not self.training and not self.public_url.startswith("https://"):
             raise Misconfigured(
                 "public_url is plain http, and this is not a training exchange: put a TLS proxy in front of it and "
                 "set public_url to its https address"
-            )
-        if self.workers > 1 and self.database.startswith("sqlite"):
-            raise Misconfigured(
-                "SQLite has one writer: a second process gains nothing and ruins the slowest answers. "
-                "Set workers to 1, or use PostgreSQL"
             )
         for name in SECRETS:
             self._refuse_readable(self.folder / "secrets" / name)

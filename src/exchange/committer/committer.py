@@ -75,10 +75,14 @@ class Committer:
         """What is in force."""
         return self._writer.standing
 
-    def start(self) -> None:
-        """Raises StoreFault where this trail must not be appended to: see `Writer.meet`."""
-        self._loop = asyncio.get_running_loop()
+    def meet(self) -> None:
+        """Look at the trail before anything is served. Raises StoreFault where it must not be appended to."""
         self._writer.meet()
+
+    def start(self) -> None:
+        """Raises as `meet`."""
+        self._loop = asyncio.get_running_loop()
+        self.meet()
         if self._store.dialect == "postgresql":
             self._listener = self._store.listen(self._wake.notify)
         self._open = True
