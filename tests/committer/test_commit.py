@@ -279,6 +279,23 @@ async def test_a_commit_wakes_the_readers_it_has_something_for_and_nobody_else(r
         assert running.store.dialect == "postgresql" or not await nothing(0.05)
 
 
+async def test_a_batch_costs_the_loop_one_call_whatever_its_size(
+    founded: str, founding: Founding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
+    async with gateway(founded, founding, tmp_path / "published") as running:
+        monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *args: (calls.append(args[0]), call(*args))[1])
+
+        outcomes = await running.commit(*(message(running.standing, text=str(n)) for n in range(200)))
+
+        # The first may have gone ahead alone; nobody listens, so nobody is woken.
+        notes = {outcome.note for outcome in outcomes}
+        assert 1 <= len(notes) <= 3
+        assert len(calls) == len(notes)
+
+
 async def test_stopping_commits_what_is_queued_and_takes_nothing_more(running: Gateway) -> None:
     queued = [asyncio.create_task(running.committer.commit(message(running.standing))) for _ in range(400)]
     await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -46,9 +47,7 @@ def cut_off(commit: Commit) -> Commit:
     """The server ends the session, as an administrator or a restart would."""
 
     def run(transaction: Transaction) -> None:
-        driver = _driver(transaction)
-        with psycopg.connect(driver.info.dsn, autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s)", (driver.info.backend_pid,))
+        _terminate(transaction)
         commit(transaction)
 
     return run
@@ -87,6 +86,25 @@ async def test_an_unknown_outcome_is_settled_and_each_act_stands_once(
     assert reasons(outcomes) == [Committed] * 20
     assert [repeat.position for repeat in later] == [outcome.position for outcome in outcomes]
     assert running.store.head().size == 21
+    running.verify()
+
+
+@on_postgresql
+async def test_a_connection_that_ends_in_the_middle_is_replaced(
+    running: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, left = Transaction.append, [True]
+
+    def cut(transaction: Transaction, *arguments: Any) -> None:
+        if left:
+            left.pop()
+            _terminate(transaction)
+        append(transaction, *arguments)
+
+    monkeypatch.setattr(Transaction, "append", cut)
+    outcomes = await running.commit(message(running.standing), message(running.standing))
+
+    assert reasons(outcomes) == [Committed, Committed]
     running.verify()
 
 
@@ -295,6 +313,12 @@ def later(fault: Callable[[Commit], Commit], commit: Commit) -> Commit:
     """The fault for every commit but the first, with which a gateway starts."""
     left = [commit]
     return lambda transaction: (left.pop() if left else fault(commit))(transaction)
+
+
+def _terminate(transaction: Transaction) -> None:
+    driver = _driver(transaction)
+    with psycopg.connect(driver.info.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (driver.info.backend_pid,))
 
 
 def _driver(transaction: Transaction) -> psycopg.Connection:

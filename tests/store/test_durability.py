@@ -53,7 +53,7 @@ def test_a_database_that_was_never_migrated_is_not_opened(database_url: str) -> 
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     engine.dispose()
 
-    with pytest.raises(Unfit, match="alembic upgrade head"):
+    with pytest.raises(Unfit, match=r"python -m exchange\.migrations"):
         open_store(database_url)
 
 

@@ -1,6 +1,8 @@
 """What the rows are: every column evidence or derived, every table made by the migrations and by nothing else."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from alembic import command
@@ -52,6 +54,12 @@ def test_migrating_what_is_migrated_changes_nothing(founded: str) -> None:
     store = open_store(founded)
     assert store.head().size == 1
     store.close()
+
+
+def test_a_database_is_migrated_from_the_command_line(database_url: str) -> None:
+    subprocess.run([sys.executable, "-m", "exchange.migrations", database_url], check=True)
+
+    command.check(migrations.config(database_url))
 
 
 def test_the_revision_that_a_store_asks_for_is_the_newest() -> None:

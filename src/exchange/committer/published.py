@@ -13,7 +13,7 @@ from exchange.merkle import Hash
 from exchange.refusal import Refusal
 from exchange.store import Unfit
 
-_EACH = 0.1  # seconds between two writings: what is missed by a crash is at most that old
+_EACH = 0.25  # seconds between two writings: what is missed by a crash is at most that old
 _LIMIT = 1024
 
 
@@ -41,7 +41,7 @@ class Published:
             ) from error
 
     def remember(self, size: int, root: Hash) -> None:
-        """Before the checkpoint of this tree is handed to anybody. Written at most ten times a second."""
+        """Before the checkpoint of this tree is handed to anybody. Written a few times a second."""
         self.size, self.root = size, root
         now = time.monotonic()
         if now - self._written >= _EACH:

@@ -166,5 +166,5 @@ def _check_version(reading: Engine) -> None:
     if found != tables.REVISION:
         raise Unfit(
             f"the database has the tables of revision {found}, this exchange needs {tables.REVISION}: "
-            "migrate it with `alembic upgrade head`, after a backup"
+            "after a backup, migrate it with `python -m exchange.migrations <its url>`"
         )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from exchange.store.batch import BatchRows, NewBatch
 from exchange.store.directory import DirectoryRows
@@ -151,7 +151,7 @@ class Writer:
             transaction = Transaction(connection, self._wrap, self._head_key, self._notices)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
             yield transaction
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             raise Unavailable(f"the database does not answer: {error.orig}") from error
         except DBAPIError as error:
             raise Unwritable(f"the database refuses the rows: {error.orig}") from error
@@ -191,5 +191,5 @@ class Writer:
         try:
             if self._connection is not None:
                 self._connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError:
+        except SQLAlchemyError:
             self.close()
