@@ -12,6 +12,9 @@ from exchange.merkle import HASH_SIZE, TILE_WIDTH
 from exchange.refusal import Refusal
 from exchange.store import Store, StoredEntry, Tampered
 
+# A row that was changed by hand may hold values of other types than a gateway writes: SQLite keeps any in any column.
+_UNREADABLE = (Tampered, Refusal, TypeError, AttributeError, ValueError)
+
 
 def stored_entries(store: Store, size: int) -> Iterator[Entry]:
     """All below `size`, in order, each with every opening, with the signed bytes that it speaks of, and with the hash
@@ -41,28 +44,33 @@ def stored_entries(store: Store, size: int) -> Iterator[Entry]:
 
 def _between(store: Store, start: int, stop: int) -> Iterator[Entry]:
     try:
-        found = store.entries(start - 1, stop - start)
         tokens = store.messages(start, stop)
-    except Tampered:
+        found = [_entry(entry, tokens) for entry in store.entries(start - 1, stop - start)]
+    except _UNREADABLE:
         yield from _one_by_one(store, start, stop)
         return
-    for entry in found:
-        yield _entry(entry, tokens)
+    yield from found
 
 
 def _one_by_one(store: Store, start: int, stop: int) -> Iterator[Entry]:
     for position in range(start, stop):
         try:
-            found = store.entries(position - 1, 1)
             tokens = store.messages(position, position + 1)
-        except Tampered as tampered:
-            yield Entry(position=position, leaf=_leaf(store, position), faults=(str(tampered),))
+            found = [_entry(entry, tokens) for entry in store.entries(position - 1, 1)]
+        except _UNREADABLE as wrong:
+            says = (
+                str(wrong)
+                if isinstance(wrong, Tampered)
+                else "a row of it holds what no gateway writes, or cannot be read"
+            )
+            yield Entry(position=position, leaf=_leaf(store, position), faults=(says,))
             continue
-        if found and found[0].position == position:
-            yield _entry(found[0], tokens)
+        yield from (entry for entry in found if entry.position == position)
 
 
 def _entry(entry: StoredEntry, tokens: Mapping[int, bytes]) -> Entry:
+    if not isinstance(entry.leaf, bytes):
+        raise TypeError("a leaf is bytes")
     openings = {name: Opening(salt=entry.key.salt(name), text=text) for name, text in entry.texts.items()}
     token = tokens.get(entry.position)
     if token is not None:
@@ -80,8 +88,8 @@ def _entry(entry: StoredEntry, tokens: Mapping[int, bytes]) -> Entry:
 
 def _leaf(store: Store, position: int) -> bytes:
     try:
-        return store.leaf(position)
-    except Refusal:
+        return bytes(store.leaf(position))
+    except (Refusal, TypeError):
         return b""
 
 
