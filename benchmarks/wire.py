@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(ConnectionError("the exchange closed the connection"))
 
@@ -52,7 +53,9 @@ class Connection(asyncio.Protocol):
             self._answered.set_result((status, body))
 
     async def send(self, request: bytes) -> Answered:
-        assert self._transport is not None
+        """Raises ConnectionError where the exchange has ended the connection, be it before or meanwhile."""
+        if self._transport is None:
+            raise ConnectionError("the exchange closed the connection")
         self._answered = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         self._transport.write(request)
