@@ -1,6 +1,7 @@
 """A database, verified: its evidence cannot be changed without the position of the change being named."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -95,7 +96,7 @@ def test_a_database_that_nobody_changed_is_whole(database: Copy) -> None:
     assert report.checked["signatures"] == report.events["message.accepted"] + report.events["item.acknowledged"]
 
 
-@pytest.mark.parametrize("position", [0, 7, 30, 200, 255, 260])
+@pytest.mark.parametrize("position", [0, 30, 255, 260])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -115,13 +116,11 @@ def test_a_changed_entry_is_named(database: Copy, statement: str, position: int)
     assert first_named(database.verified()) == position
 
 
-@pytest.mark.parametrize("position", [7, 40, 200, 255])
+@pytest.mark.parametrize("position", [7, 255])
 @pytest.mark.parametrize("member", ["actor", "object", "event", "blind", "key"])
 def test_a_leaf_rewritten_by_somebody_who_knows_how_is_named_once_its_tile_is_full(
     database: Copy, member: str, position: int
 ) -> None:
-    import json
-
     stated = json.loads(bytes(database.row(f"select leaf from entry where position = {position}")[0]))  # type: ignore[call-overload]
     other = {"blind": "ab" * 16, "event": "question.asked", "key": "x" * 43}
     stated[member] = other.get(member, "ncb-xxx")
@@ -132,12 +131,15 @@ def test_a_leaf_rewritten_by_somebody_who_knows_how_is_named_once_its_tile_is_fu
 
 
 @pytest.mark.parametrize("kept_as", ["blob", "text"])
-@pytest.mark.parametrize("table", ["item", "acknowledgement", "change", "proposal"])
-@pytest.mark.parametrize("column", ["position", "token", "jws", "approvals"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        *((table, "position") for table in ("item", "acknowledgement", "change", "proposal")),
+        *((table, "token") for table in ("item", "acknowledgement")),
+        *((table, column) for table in ("change", "proposal") for column in ("jws", "approvals")),
+    ],
+)
 def test_changed_bytes_behind_a_commitment_are_named(database: Copy, table: str, column: str, kept_as: str) -> None:
-    columns = [row[1] for row in _columns(database, table)]
-    if column not in columns:
-        pytest.skip(f"{table} has no {column}")
     position = int(str(database.row(f"select min(position) from {table}")[0]))
     values = {"position": "100000", "approvals": f"cast('[\"\"]' as {kept_as})"}
     value = values.get(column, f"cast(substr({column}, 1, length({column}) - 1) || '~' as {kept_as})")
@@ -152,8 +154,3 @@ def test_a_changed_tile_is_named_where_it_begins(database: Copy, column: str) ->
     assert database.change(f"update tile set {column} = {value} where level = 0 and n = 0") == 1
 
     assert first_named(database.verified()) == 0
-
-
-def _columns(database: Copy, table: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(database.path) as connection:
-        return connection.execute(f"pragma table_info({table})").fetchall()
