@@ -168,10 +168,12 @@ def test_the_same_header_in_another_order_is_the_same_header() -> None:
 
 
 def test_a_header_of_more_than_a_kilobyte_is_refused() -> None:
-    padded = json.dumps(HONEST).encode() + b" " * 1024
+    """1024 characters of base64url, which are 768 bytes."""
+    header = json.dumps(HONEST).encode()
 
+    assert opened(forged(header.ljust(768), PAYLOAD, KEY)).payload == PAYLOAD
     with refused(Reason.JWS_MALFORMED):
-        opened(forged(padded, PAYLOAD, KEY))
+        opened(forged(header.ljust(769), PAYLOAD, KEY))
 
 
 def test_a_payload_is_not_parsed_by_the_gate() -> None:
@@ -363,6 +365,10 @@ X, Y = (int.from_bytes(jose.decode(JWK[c].encode()), "big") for c in "xy")
         pytest.param(JWK | {"x": ""}, id="empty x"),
         pytest.param(JWK | {"x": JWK["x"] + "="}, id="padding"),
         pytest.param(JWK | {"x": other_spelling(JWK["x"].encode()).decode()}, id="stray bits"),
+        pytest.param(JWK | {"y": other_spelling(JWK["y"].encode()).decode()}, id="stray bits in y"),
+        pytest.param(JWK | {"y": JWK["y"] + "="}, id="padding in y"),
+        pytest.param(JWK | {"crv": "P-384"}, id="P-256 under the name P-384"),
+        pytest.param(JWK | {"kty": "OKP"}, id="P-256 as an OKP"),
         pytest.param(JWK | {"x": "é" * 43}, id="not ASCII"),
         pytest.param(JWK | {"x": _coordinate(X >> 8, 31)}, id="31 bytes"),
         pytest.param(JWK | {"x": _coordinate(X, 33)}, id="33 bytes"),
@@ -443,6 +449,18 @@ def test_a_proof_by_another_key_than_the_bound_one_is_refused_before_any_curve()
             open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound)
         with refused(Reason.UNKNOWN_KEY):
             open_with_own_key(unsigned, Kind.PROOF, limit=LIMIT, bound=bound)
+
+
+@pytest.mark.parametrize("member", [{"alg": "none"}, {"alg": "HS256"}, {"typ": "JWT"}, {"typ": "at+jwt"}, {"kid": "K"}])
+def test_a_proof_with_another_header_is_refused(member: dict[str, Any]) -> None:
+    plain = {"alg": "ES256", "typ": Kind.PROOF.value, "jwk": JWK}
+    token, other = (forged(header, b"{}", KEY) for header in (plain, plain | member))
+
+    assert jose.own_key_of(token, limit=LIMIT) == KEY.public
+    for bound in (KEY.public, KEY.public.kid):
+        assert open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound).payload == b"{}"
+        with refused(Reason.JWS_HEADER):
+            open_with_own_key(other, Kind.PROOF, limit=LIMIT, bound=bound)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,12 @@ def test_the_limit_is_counted_in_bytes_of_the_whole_token() -> None:
         jose.open_jws(token, Kind.MESSAGE, KEYS, limit=len(token) - 1)
 
 
+def test_a_token_says_by_which_key_it_claims_to_be() -> None:
+    """For looking the key up; nothing is verified yet."""
+    assert jose.key_id_of(jose.sign(b"{}", Kind.MESSAGE, KEY), limit=LIMIT) == KEY.public.kid
+    assert jose.own_key_of(jose.sign_with_own_key(b"{}", Kind.PROOF, KEY), limit=LIMIT) == KEY.public
+
+
 def test_a_key_outside_the_set_is_unknown_however_good_its_signature() -> None:
     stranger = SigningKey.generate()
 
