@@ -73,7 +73,9 @@ class Registry:
             "next": found[-1].position if len(found) == limit else None,
         }
         if caller.participant.id == self.standing().directory.operator:
-            answer["pending"] = [{"id": p.id, "change": p.signed.change.decode(), "position": p.position} for p in waiting]
+            answer["pending"] = [
+                {"id": p.id, "change": p.signed.change.decode(), "position": p.position} for p in waiting
+            ]
         return answer
 
     async def propose(self, token: bytes, caller: Caller) -> Recorded:
@@ -88,11 +90,14 @@ class Registry:
 
     async def approve(self, change: str, token: bytes, caller: Caller) -> Recorded:
         """token: an approval as a JWS by another officer. Raises as `propose`; NOT_FOUND where nothing waits."""
-        waiting = await asyncio.to_thread(self.store.proposal, change)
-        if waiting is None:
-            raise Refusal(Reason.NOT_FOUND)
         if len(token) > APPROVAL_LIMIT:
             raise Refusal(Reason.JWS_MALFORMED)
+        waiting = await asyncio.to_thread(self.store.proposal, change)
+        if waiting is None:
+            repeated = await self._approved_before(change, token)
+            if repeated is None:
+                raise Refusal(Reason.NOT_FOUND)
+            return repeated
         proposed = waiting.signed
         signed = SignedChange(change=proposed.change, approvals=(*proposed.approvals, token))
         return await self._record(signed, caller)
@@ -156,6 +161,22 @@ class Registry:
         """A change that was posted before, by its very bytes: a retry gets the first answer."""
         found = await asyncio.to_thread(self.store.change_of, participant.digest_of(token) if b"." in token else "")
         if found is None:
+            return None
+        return Recorded(change=found.id, receipt=await self.prove(found.position, Field.CHANGE))
+
+    async def _approved_before(self, change: str, token: bytes) -> Recorded | None:
+        """The change that this very approval brought into force: a retry gets the first answer."""
+        if token.count(b".") != 2:
+            raise Refusal(Reason.JWS_MALFORMED)
+        signed, origin = token.rpartition(b".")[0], self.standing().directory.origin
+        stated = jose.decode(
+            signed.split(b".")[1]
+        )  # not verified: good for finding what was, and for comparing with it
+        _, digest = participant.parse_approval(stated, schemas=self.schemas, origin=origin)
+        found = await asyncio.to_thread(self.store.change_of, digest)
+        if found is None or found.id != change:
+            return None
+        if signed not in (approval.rpartition(b".")[0] for approval in found.signed.approvals):
             return None
         return Recorded(change=found.id, receipt=await self.prove(found.position, Field.CHANGE))
 
