@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -25,7 +26,8 @@ from exchange.refusal import Reason, Refusal
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256's base point
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_HEADER_LIMIT = 1024
+_HEADER_LIMIT = 1024  # bytes
+_HEADERS_REMEMBERED = 4096
 
 
 class Kind(StrEnum):
@@ -207,7 +209,9 @@ def _segments(token: bytes, limit: int) -> list[bytes]:
     return segments
 
 
-def _header(segment: bytes) -> dict[str, Any]:
+@lru_cache(maxsize=_HEADERS_REMEMBERED)
+def _header(segment: bytes) -> Mapping[str, Any]:
+    """Remembered by its bytes: a client's header is the same each time, and reading it is as dear as its payload."""
     try:
         return strictjson.parse_object(decode(segment), limit=_HEADER_LIMIT, depth=2)
     except Refusal as refusal:
