@@ -56,7 +56,7 @@ class Sealed(SQLModel, table=True):
     The message itself is in its item, an acknowledgement in its row, a change in its change or proposal.
 
     Evidence: position (additional data of the wrapping), wrapped (opens to the key of the commitments), texts (each
-    under the leaf's commitment of its name).
+    under the leaf's commitment of its name; the leaf is additional data, so that a change of either is found here).
     """
 
     __table_args__ = (CheckConstraint("length(wrapped) = 60"),)

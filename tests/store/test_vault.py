@@ -48,11 +48,15 @@ def test_the_same_key_is_never_wrapped_alike_twice() -> None:
     assert wrap().wrap(ItemKey(bytes(32)), 1) != wrap().wrap(ItemKey(bytes(32)), 1)
 
 
-@given(key=keys, position=positions, held=texts)
-def test_texts_open_as_they_were_sealed(key: ItemKey, position: int, held: dict[Field, bytes]) -> None:
+@given(key=keys, position=positions, held=texts, leaf=st.binary(max_size=100))
+def test_texts_open_as_they_were_sealed_beside_their_own_leaf(
+    key: ItemKey, position: int, held: dict[Field, bytes], leaf: bytes
+) -> None:
     content = Content.of(key, position)
 
-    assert content.open_texts(content.seal_texts(held)) == held
+    assert content.open_texts(content.seal_texts(held, leaf), leaf) == held
+    with pytest.raises(Tampered):
+        content.open_texts(content.seal_texts(held, leaf), leaf + b" ")
 
 
 @given(key=keys, position=positions, text=st.binary(max_size=100))

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from exchange import participant
 from exchange.act import Act, NewAcknowledgement, NewChange, NewItem, NewProposal, PageShown
 from exchange.leaf import Field, ItemKey
@@ -90,16 +88,19 @@ class BatchRows:
         self._rows["tile"] = [(tile.level, tile.n, tile.hashes, tile.root) for tile in batch.tiles]
         self._rows["batch"] = [(batch.id, batch.written[0].position, len(batch.written), self._at)]
 
-    def insert(self, connection: Connection) -> None:
+    def insert(self, cursor: Any, *, sqlite: bool) -> None:
+        """cursor: the driver's own."""
         for name, rows in self._rows.items():
-            _INSERTS[name].run(connection, rows)
+            _INSERTS[name].run(cursor, rows, sqlite=sqlite)
 
     def _add(self, written: Written) -> None:
         position, rows = written.position, self._rows
         content = Content.of(written.key, position)
         texts = {name: t for name, t in written.act.draft.sealed.items() if name not in _IN_ROWS_OF_THEIR_OWN}
         rows["entry"].append((position, written.leaf))
-        rows["sealed"].append((position, self._wrap.wrap(written.key, position), content.seal_texts(texts)))
+        rows["sealed"].append(
+            (position, self._wrap.wrap(written.key, position), content.seal_texts(texts, written.leaf))
+        )
         match written.act.row:
             case NewItem() as item:
                 self._add_item(position, item, content)

@@ -39,11 +39,13 @@ class TrailRows(Rows):
 
     def sealed(self, position: int) -> Sealed:
         """Raises Refusal(RANGE_WRONG)."""
-        row = self._ask_one(select(_sealed.wrapped, _sealed.texts).where(_sealed.position == position))
+        source = SEALED.join(ENTRY, _entry.position == _sealed.position)
+        statement = select(_sealed.wrapped, _sealed.texts, _entry.leaf).select_from(source)
+        row = self._ask_one(statement.where(_sealed.position == position))
         if row is None:
             raise Refusal(Reason.RANGE_WRONG)
         key = self._wrap.unwrap(row[0], position)
-        return Sealed(key=key, texts=Content.of(key, position).open_texts(row[1]))
+        return Sealed(key=key, texts=Content.of(key, position).open_texts(row[1], row[2]))
 
     def entries(self, after: int, limit: int) -> Sequence[StoredEntry]:
         """Leaves beyond this position with all that they commit to, save the messages: at most `limit`."""
@@ -105,7 +107,7 @@ class TrailRows(Rows):
     def _entry_of(self, row: Any) -> StoredEntry:
         position, leaf, wrapped, sealed, jws, approvals = row
         key = self._wrap.unwrap(wrapped, position)
-        texts = Content.of(key, position).open_texts(sealed)
+        texts = Content.of(key, position).open_texts(sealed, leaf)
         if jws is not None:
             texts[Field.CHANGE] = read_signed(jws, approvals).committed()
         return StoredEntry(position=position, leaf=leaf, key=key, texts=texts)

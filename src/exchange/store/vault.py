@@ -61,22 +61,27 @@ class Content:
         # HKDF-Expand of one block, as for the salts of the commitments.
         return cls(position, AESGCM(hmac.digest(key.secret, b"exchange/1/content\x01", "sha256")))
 
-    def seal(self, name: str, text: bytes) -> bytes:
-        return self._aead.encrypt(_NONCES[name], text, _place(name, self.position))
+    def seal(self, name: str, text: bytes, beside: bytes = b"") -> bytes:
+        """beside: what the text must lie with to be opened again."""
+        return self._aead.encrypt(_NONCES[name], text, _place(name, self.position) + beside)
 
-    def open(self, name: str, sealed: bytes) -> bytes:
+    def open(self, name: str, sealed: bytes, beside: bytes = b"") -> bytes:
         """Raises Tampered."""
         try:
-            return self._aead.decrypt(_NONCES[name], sealed, _place(name, self.position))
+            return self._aead.decrypt(_NONCES[name], sealed, _place(name, self.position) + beside)
         except (InvalidTag, ValueError):
-            raise Tampered(f"the {name} of position {self.position} does not open: its row was changed") from None
+            raise Tampered(
+                f"the {name} of position {self.position} does not open: its row was changed, or its leaf"
+            ) from None
 
-    def seal_texts(self, texts: Mapping[Field, bytes]) -> bytes:
-        return self.seal("texts", b"".join(_LENGTH.pack(_INDEX[n], len(t)) + t for n, t in texts.items()))
+    def seal_texts(self, texts: Mapping[Field, bytes], leaf: bytes) -> bytes:
+        """Bound to their leaf: the root says that some leaf was changed, this says at once which."""
+        packed = b"".join(_LENGTH.pack(_INDEX[n], len(t)) + t for n, t in texts.items())
+        return self.seal("texts", packed, leaf)
 
-    def open_texts(self, sealed: bytes) -> dict[Field, bytes]:
+    def open_texts(self, sealed: bytes, leaf: bytes) -> dict[Field, bytes]:
         """The inverse of `seal_texts`. Raises Tampered."""
-        packed, texts, at = self.open("texts", sealed), {}, 0
+        packed, texts, at = self.open("texts", sealed, leaf), {}, 0
         while at < len(packed):
             index, length = _LENGTH.unpack_from(packed, at)
             at += _LENGTH.size + length
