@@ -286,7 +286,12 @@ async def test_a_batch_costs_the_loop_one_call_whatever_its_size(
     loop = asyncio.get_running_loop()
     call = loop.call_soon_threadsafe
     async with gateway(founded, founding, tmp_path / "published") as running:
-        monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *args: (calls.append(args[0]), call(*args))[1])
+
+        def counted(*arguments: Any) -> Any:
+            calls.append(arguments[0])
+            return call(*arguments)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
 
         outcomes = await running.commit(*(message(running.standing, text=str(n)) for n in range(200)))
 

@@ -1,5 +1,6 @@
 """No statement of the hot path reads a whole table: what SQLite means to do is asked of SQLite itself."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -42,11 +43,14 @@ async def test_the_writer_looks_each_identity_up(running: Gateway, what: str) ->
     await running.committer.stop()
     wanted = [("ncb-fra", worlds.fresh_id())] * 3 if what == "find_items" else [(1, "ncb-ita")] * 3
 
-    def find() -> None:
-        with running.store.begin() as transaction:
-            getattr(transaction, what)(wanted)
-
-    plan = planned(running.store._writer.engine, find)
+    ran: list[str] = []
+    with running.store.begin() as transaction:
+        driver = transaction._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_trace_callback(ran.append)
+        getattr(transaction, what)(wanted)
+        driver.set_trace_callback(None)
+        plan = [row[3] for statement in ran for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
     # `t` is what is looked for, `wanted` the list it is looked for by.
     assert [step for step in plan if step.startswith("SCAN")] == ["SCAN wanted VIRTUAL TABLE INDEX 1:"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Table, Text
+from sqlalchemy import Boolean, Integer, LargeBinary, Table, Text
 
 Values = Sequence[tuple[Any, ...]]
 
@@ -22,13 +22,14 @@ class Insert:
         arrays = ", ".join(f"%b::{_array(column.type)}" for column in columns)
         self._postgres = f"{target} SELECT * FROM unnest({arrays}){conflict}"  # noqa: S608  # names of our tables
 
-    def run(self, connection: Connection, rows: Values) -> None:
+    def run(self, cursor: Any, rows: Values, *, sqlite: bool) -> None:
+        """cursor: the driver's own."""
         if not rows:
             return
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(self._sqlite, list(rows))
+        if sqlite:
+            cursor.executemany(self._sqlite, rows)
         else:
-            connection.exec_driver_sql(self._postgres, tuple(map(list, zip(*rows, strict=True))))
+            cursor.execute(self._postgres, tuple(map(list, zip(*rows, strict=True))))
 
 
 def _array(kind: Any) -> str:
