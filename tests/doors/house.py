@@ -211,6 +211,8 @@ class House:
             server.should_exit = True
             thread.join(_ENDS_WITHIN)
             gateway.store.close()
+            if gateway.lock is not None:
+                gateway.lock.close()
 
     def on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:
         """Where the gateway of `opened` runs."""

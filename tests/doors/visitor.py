@@ -87,7 +87,7 @@ class Visitor:
     def send(self, document: dict[str, Any]) -> httpx.Response:
         return self.post("/v1/messages", self.sign(document))
 
-    def sent(self, *recipients: str, **members: Any) -> dict[str, Any]:
+    def sent(self, *recipients: str | dict[str, Any], **members: Any) -> dict[str, Any]:
         """A message, accepted: {item, position, jws, routing, ...}."""
         document = self.write(*recipients, **members)
         token = self.sign(document)
