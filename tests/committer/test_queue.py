@@ -28,8 +28,7 @@ def member(loop: asyncio.AbstractEventLoop, *, weight: int = 10, change: bool = 
 
 def filled(queue: Queue, *members: Member) -> list[list[Member]]:
     """The batches that these come out in."""
-    for each in members:
-        queue.put(each)
+    queue.put(members)
     batches = []
     while batch := queue.take(0):
         batches.append(batch)
@@ -69,12 +68,12 @@ def test_a_change_is_a_batch_of_its_own_in_its_turn(loop: asyncio.AbstractEventL
 
 
 def test_a_full_queue_takes_nothing_and_says_when_to_come_back(loop: asyncio.AbstractEventLoop) -> None:
-    queue = Queue(2)
-    queue.put(member(loop))
-    queue.put(member(loop))
+    queue = Queue(3)
+    queue.put([member(loop), member(loop)])
+    queue.require_room(0)
 
     with pytest.raises(Refusal) as refused:
-        queue.put(member(loop))
+        queue.require_room(1)
 
     assert refused.value.reason is Reason.OVERLOADED
     assert refused.value.retry_after == 1
@@ -86,7 +85,7 @@ def test_an_empty_queue_is_waited_for_and_no_longer_than_said() -> None:
 
 def test_a_closed_queue_gives_what_is_in_it_and_then_its_end(loop: asyncio.AbstractEventLoop) -> None:
     queue = Queue(9)
-    queue.put(member(loop))
+    queue.put([member(loop)])
     queue.close()
 
     assert len(queue.take(None) or ()) == 1
@@ -97,8 +96,7 @@ def test_a_closed_queue_gives_what_is_in_it_and_then_its_end(loop: asyncio.Abstr
 def test_draining_finds_all_that_was_not_taken_even_what_was_held_back(loop: asyncio.AbstractEventLoop) -> None:
     queue = Queue(9)
     members = [member(loop), member(loop, change=True), member(loop)]
-    for each in members:
-        queue.put(each)
+    queue.put(members)
     queue.take(0)
 
     assert list(queue.drain()) == members[1:]

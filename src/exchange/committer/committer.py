@@ -22,6 +22,7 @@ from exchange.wake import Wake
 
 QUEUE = 2048  # acts that wait, at most, unless the settings say otherwise
 
+_TOGETHER = 16  # acts that are handed to the writer before the loop's turn is over
 _AGAIN = 3  # times that an act is decided again
 _RETRY_AFTER = 1  # seconds
 _ENDS_WITHIN = 15.0  # seconds
@@ -64,6 +65,7 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="exchange-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: Any = None
+        self._arrived: list[Member] = []
         self._open = False
 
     @property
@@ -108,6 +110,7 @@ class Committer:
     async def stop(self) -> None:
         """What is queued is committed first. Whoever still waits after that is told that the store is away."""
         self._open = False
+        self._hand_in()
         self._queue.close()
         if self._thread.ident is not None:
             await asyncio.to_thread(self._thread.join, _ENDS_WITHIN)
@@ -118,9 +121,20 @@ class Committer:
     async def _submit(self, act: Act) -> Committed | Repeated | Stale:
         if not self._open or self._loop is None:
             raise Refusal(Reason.STORE_UNAVAILABLE)
+        self._queue.require_room(len(self._arrived))
         answer: asyncio.Future[Committed | Repeated | Stale] = self._loop.create_future()
-        self._queue.put(Member(act, answer))
+        self._arrived.append(Member(act, answer))
+        if len(self._arrived) == 1:
+            self._loop.call_soon(self._hand_in)
+        elif len(self._arrived) == _TOGETHER:
+            self._hand_in()
         return await answer
+
+    def _hand_in(self) -> None:
+        """All that this turn of the loop has brought, together: a batch of two costs what a batch of twenty does."""
+        arrived, self._arrived = self._arrived, []
+        if arrived:
+            self._queue.put(arrived)
 
     def _run(self) -> None:
         try:
@@ -135,7 +149,7 @@ class Committer:
         self._fail_all()
 
     def _fail_all(self) -> None:
-        for member in (*self._writer.taken, *self._queue.drain()):
+        for member in (*self._writer.taken, *self._queue.drain(), *self._arrived):
             if not member.answer.done():
                 member.answer.set_exception(Refusal(Reason.STORE_UNAVAILABLE))
 

@@ -1,7 +1,8 @@
 """The queue between the doors and the writer: bounded, in order, and cut into batches by what is there. No timer."""
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -38,56 +39,51 @@ class Queue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._members: SimpleQueue[Member | None] = SimpleQueue()
-        self._held: Member | None = None
+        self._members: deque[Member] = deque()
+        self._bell: SimpleQueue[bool] = SimpleQueue()  # rung by each put; False: closed
         self._closed = False
 
-    def put(self, member: Member) -> None:
-        """Raises Refusal(OVERLOADED)."""
-        if self._members.qsize() >= self._limit:
+    def require_room(self, more: int) -> None:
+        """For so many and one more. Raises Refusal(OVERLOADED)."""
+        if len(self._members) + more >= self._limit:
             raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
-        self._members.put(member)
+
+    def put(self, members: Sequence[Member]) -> None:
+        """All at once: the writer that wakes finds all of them."""
+        self._members.extend(members)
+        self._bell.put(True)
 
     def take(self, seconds: float | None) -> list[Member] | None:
         """What is there, up to one batch; waits for a first one. Empty where none came in time, None at the end."""
-        first = self._next(seconds)
-        if first is None:
-            return None if self._closed else []
-        batch, weight = [first], first.weight
-        while not batch[-1].alone and len(batch) < MOST_MEMBERS:
-            member = self._next(0)
-            if member is None:
-                break
-            weight += member.weight
-            if weight > MOST_BYTES or member.alone:
-                self._held = member
-                break
-            batch.append(member)
-        return batch
+        while not self._members:
+            if self._closed:
+                return None
+            try:
+                self._hear(self._bell.get(timeout=seconds))
+            except Empty:
+                return []
+        while not self._bell.empty():
+            self._hear(self._bell.get())
+        return self._batch()
 
     def close(self) -> None:
         """The writer takes what is there, and then nothing."""
-        self._members.put(None)
+        self._bell.put(False)
 
     def drain(self) -> Iterator[Member]:
         """What nobody will take any more."""
-        if self._held is not None:
-            yield self._held
-            self._held = None
-        while self._members.qsize():
-            member = self._members.get()
-            if member is not None:
-                yield member
+        while self._members:
+            yield self._members.popleft()
 
-    def _next(self, seconds: float | None) -> Member | None:
-        if self._held is not None:
-            member, self._held = self._held, None
-            return member
-        if self._closed:
-            return None
-        try:
-            taken = self._members.get(timeout=seconds) if seconds != 0 else self._members.get_nowait()
-        except Empty:
-            return None
-        self._closed = taken is None
-        return taken
+    def _batch(self) -> list[Member]:
+        batch = [self._members.popleft()]
+        weight = batch[0].weight
+        while self._members and not batch[0].alone and len(batch) < MOST_MEMBERS:
+            weight += self._members[0].weight
+            if weight > MOST_BYTES or self._members[0].alone:
+                break
+            batch.append(self._members.popleft())
+        return batch
+
+    def _hear(self, rung: bool) -> None:
+        self._closed = self._closed or not rung
