@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -297,6 +298,49 @@ def test_r_and_s_the_wrong_way_round_are_refused() -> None:
 
     with refused(Reason.BAD_SIGNATURE):
         opened(INPUT + b"." + segment(s, r))
+
+
+class UnsafeAcceptAll:
+    """A library that finds every signature good: what is refused now, the gate itself refused."""
+
+    def verify(self, signed: bytes, signature: bytes) -> bool:
+        return True
+
+
+class UnsafeAnswers:
+    """A library that answers with something else than a plain yes, or breaks."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def verify(self, signed: bytes, signature: bytes) -> object:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def opened_by(library: object, signature: bytes) -> jose.VerifiedBytes:
+    key = replace(KEY.public, _backend=library)
+    return jose.open_jws(INPUT + b"." + encode(signature).encode(), Kind.MESSAGE, {key.kid: key}, limit=LIMIT)
+
+
+def test_length_and_range_of_a_signature_are_no_matter_of_the_library() -> None:
+    lax, one, top = UnsafeAcceptAll(), (1).to_bytes(32, "big"), ORDER.to_bytes(32, "big")
+    below = (ORDER - 1).to_bytes(32, "big")
+
+    for good in (one + one, below + below, one + below, below + one):
+        assert opened_by(lax, good).payload == PAYLOAD
+    for bad in (bytes(32) + one, one + bytes(32), top + one, one + top, b"\xff" * 64, one + one[1:], one + one + one):
+        with refused(Reason.BAD_SIGNATURE):
+            opened_by(lax, bad)
+
+
+@pytest.mark.parametrize(
+    "answer", [False, None, 1, "yes", b"payload", [True], RuntimeError(), RecursionError()], ids=repr
+)
+def test_only_a_plain_yes_of_the_library_is_a_yes(answer: object) -> None:
+    with refused(Reason.BAD_SIGNATURE):
+        opened_by(UnsafeAnswers(answer), b"\x01" * 64)
 
 
 # The key
