@@ -175,7 +175,7 @@ def test_whatever_happens_the_trail_is_a_plain_list(
         TrailMachine,
         settings=settings(
             # A database and several starts for each: on PostgreSQL some seconds.
-            max_examples=10 if store.name == "sqlite" else 4,
+            max_examples=10 if store.name == "sqlite" else 3,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

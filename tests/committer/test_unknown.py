@@ -222,9 +222,9 @@ async def test_a_trail_as_long_as_what_was_signed_but_another_is_not_appended_to
 ) -> None:
     true, forked = store.new_url(built_by=founding.build), store.new_url(built_by=founding.build)
     async with gateway(true, founding, tmp_path / "published") as running:
-        await running.commit(*(message(running.standing, text=str(n)) for n in range(300)))
+        await running.commit(*(message(running.standing, text=str(n)) for n in range(50)))
     async with gateway(forked, founding, tmp_path / "other") as running:
-        await running.commit(*(message(running.standing, text=str(-n)) for n in range(600)))
+        await running.commit(*(message(running.standing, text=str(-n)) for n in range(100)))
 
     with pytest.raises(HeadBehind):
         async with gateway(forked, founding, tmp_path / "published"):

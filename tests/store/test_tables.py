@@ -56,6 +56,7 @@ def test_migrating_what_is_migrated_changes_nothing(founded: str) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_database_is_migrated_from_the_command_line(database_url: str) -> None:
     subprocess.run([sys.executable, "-m", "exchange.migrations", database_url], check=True)
 
