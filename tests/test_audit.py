@@ -108,6 +108,14 @@ def test_a_trail_that_was_cut_off_is_found(trail: HandMadeTrail) -> None:
     assert positions(audited(trail, trail.entries[:5])) == {5}
 
 
+def test_a_trail_that_ends_before_an_earlier_checkpoint_is_found(trail: HandMadeTrail) -> None:
+    shorter = trail.checkpoint(trail.entries[:5])
+
+    report = audited(trail, trail.entries[:5], checkpoint=shorter, earlier=[trail.checkpoint()])
+
+    assert report.findings == (Finding(5, "is missing: a checkpoint of 8 entries was signed before"),)
+
+
 def test_an_entry_beyond_the_checkpoint_is_found(trail: HandMadeTrail) -> None:
     assert positions(audited(trail, trail.entries, checkpoint=trail.checkpoint(trail.entries[:7]))) == {7}
 

@@ -86,7 +86,8 @@ class Auditor:
     """Takes the entries in order, then says what it found.
 
     checkpoint: signed, of the size that is checked; entries beyond it are not asked for. genesis: the hash of the
-    genesis leaf in hex, where it is known. earlier: other signed checkpoints of this trail, of any size up to this.
+    genesis leaf in hex, where it is known. earlier: other signed checkpoints of this trail; what the largest of them
+    signs must be there, or the trail was cut off since.
     """
 
     def __init__(
@@ -102,7 +103,8 @@ class Auditor:
         self._trail_key = trail_key
         self._schemas = schemas
         self._genesis = genesis
-        self._roots = {other.size: other.root for other in earlier if other.size <= checkpoint.size}
+        self._roots = {other.size: other.root for other in earlier}
+        self._signed_before = max(self._roots, default=0)
         self._findings: list[Finding] = []
         self._tree = Frontier.empty()
         self._next = 0
@@ -151,6 +153,8 @@ class Auditor:
         size, found = self._checkpoint.size, self._tree.size
         if self._next < size:  # 1
             self._note(self._next, f"is missing: the trail ends here, and the checkpoint signs {size} entries")
+        if self._signed_before > size:
+            self._note(size, f"is missing: a checkpoint of {self._signed_before} entries was signed before")
         if self._next > size:
             self._note(size, f"is beyond the checkpoint, which signs {size} entries")
         return Report(

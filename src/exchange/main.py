@@ -29,6 +29,7 @@ from exchange.schema import Schemas
 from exchange.settings import Misconfigured, Settings
 from exchange.store import KeyWrap, Store
 from exchange.trail import Refusals, Trail
+from exchange.verifying import Verifier
 from exchange.wake import Wake
 from exchange.web import Doors, create_app
 from exchange.web.app import Application, Lifespan
@@ -79,8 +80,9 @@ def build(settings: Settings) -> Gateway:
         queue=settings.limits.queue,
     )
     writer.meet()
-    doors = _doors(settings, store, wake, writer, trail_key, schemas)
-    app = create_app(doors, _lifespan(doors, writer))
+    verifier = Verifier()
+    doors = _doors(settings, store, wake, writer, verifier, trail_key, schemas)
+    app = create_app(doors, _lifespan(doors, writer, verifier))
     return Gateway(settings=settings, lock=lock, store=store, wake=wake, committer=writer, doors=doors, app=app)
 
 
@@ -128,7 +130,13 @@ def serve(settings: Settings) -> None:
 
 
 def _doors(
-    settings: Settings, store: Store, wake: Wake, writer: Committer, trail_key: TrailKey, schemas: Schemas
+    settings: Settings,
+    store: Store,
+    wake: Wake,
+    writer: Committer,
+    verifier: Verifier,
+    trail_key: TrailKey,
+    schemas: Schemas,
 ) -> Doors:
     limits = settings.limits
     prover = Prover(store=store, key=trail_key, origin=settings.origin)
@@ -137,6 +145,7 @@ def _doors(
     )
     access = Access(
         standing=writer.standing,
+        verified=verifier.verified,
         now=now,
         spend=store.spend,
         refuse_before=store.refuse_before,
@@ -165,7 +174,7 @@ def _doors(
     }
     return Doors(
         access=access,
-        intake=Intake(**shared, limit=limits.message_bytes),
+        intake=Intake(**shared, verified=verifier.verified, limit=limits.message_bytes),
         inbox=Inbox(**shared, wake=wake, cursors=cursors),
         registry=Registry(**shared),
         trail=Trail(committer=writer, store=store, prover=prover, standing=writer.standing),
@@ -185,7 +194,7 @@ def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:
     }
 
 
-def _lifespan(doors: Doors, writer: Committer) -> Lifespan:
+def _lifespan(doors: Doors, writer: Committer, verifier: Verifier) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         writer.start()
@@ -197,6 +206,7 @@ def _lifespan(doors: Doors, writer: Committer) -> Lifespan:
             if writer.alive:
                 await doors.edge.refusals.count(everything=True)
             await writer.stop()
+            verifier.stop()
 
     return lifespan
 
@@ -222,6 +232,8 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._gateway.wake.close()
         super().handle_exit(sig, frame)
+        # uvicorn would raise the signal again once it has shut down, and that ends us before the store is closed.
+        self._captured_signals.clear()
 
 
 def _uvicorn_config(gateway: Gateway) -> uvicorn.Config:

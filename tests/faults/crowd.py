@@ -168,10 +168,10 @@ def another_gateway(first: Served, folder: Path) -> Served:
     return replace(first, folder=folder, port=port, url=f"http://127.0.0.1:{port}", process=None)
 
 
-def found(folder: Path, warm: Warm, database: str = "") -> Community:
+def found(folder: Path, warm: Warm, database: str = "", **environment: str) -> Community:
     """An exchange of nobody but its operator, with quotas that no test meets, served until `warm` ends it."""
     served = Served.found(folder / "exchange", database=database)
-    served.environment = WIDE
+    served.environment = {**WIDE, **environment}
     warm.start(served)
     return Community(served=served, folder=folder)
 

@@ -28,8 +28,19 @@ from exchange.store.faults import (
     Unwritable,
 )
 from exchange.store.head import Head, HeadKey
-from exchange.store.held import Delivery, Found, Place, Sealed, StoredChange, StoredEntry, StoredItem, StoredProposal
+from exchange.store.held import (
+    Beside,
+    Delivery,
+    Found,
+    Place,
+    Sealed,
+    StoredChange,
+    StoredEntry,
+    StoredItem,
+    StoredProposal,
+)
 from exchange.store.items import ItemRows
+from exchange.store.kept import KeptRows
 from exchange.store.listener import Listener
 from exchange.store.notices import Heard
 from exchange.store.single_use import InMemory, SingleUse, Unlogged
@@ -38,6 +49,7 @@ from exchange.store.vault import KeyWrap
 from exchange.store.writing import Transaction, Writer
 
 __all__ = [
+    "Beside",
     "Delivery",
     "Dialect",
     "Found",
@@ -64,7 +76,7 @@ __all__ = [
 ]
 
 
-class Store(ItemRows, TrailRows, DirectoryRows):
+class Store(ItemRows, TrailRows, DirectoryRows, KeptRows):
     """An exchange's database, open. Made by `open`.
 
     Its readings raise Refusal(STORE_UNAVAILABLE) where the database does not answer, and Tampered where a row was

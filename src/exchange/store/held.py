@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from exchange.envelope import ItemId
 from exchange.label import Label
@@ -100,6 +100,14 @@ class StoredProposal:
     position: int
     id: str
     signed: SignedChange
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A row that follows from the trail, as it stands: the table, and the columns that `kept` reads of it, in order."""
+
+    table: str
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """The trail in a database, handed to an auditor entry by entry: for whoever holds the database and its wrapping key.
 
-Where a row was changed so that it does not even open, its position is named and the reading goes on behind it.
+Where a row was changed so that it does not even open, its position is named and the reading goes on behind it. What
+lies beside the trail is held against what follows from it (`beside`).
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from exchange import leaf
 from exchange.audit import Entry, Opening
@@ -11,6 +13,7 @@ from exchange.leaf import Field
 from exchange.merkle import HASH_SIZE, TILE_WIDTH
 from exchange.refusal import Refusal
 from exchange.store import Store, StoredEntry, Tampered
+from exchange.trail.beside import Comparison
 
 # A row that was changed by hand may hold values of other types than a gateway writes: SQLite keeps any in any column.
 _UNREADABLE = (Tampered, Refusal, TypeError, AttributeError, ValueError)
@@ -18,8 +21,15 @@ _UNREADABLE = (Tampered, Refusal, TypeError, AttributeError, ValueError)
 
 def stored_entries(store: Store, size: int) -> Iterator[Entry]:
     """All below `size`, in order, each with every opening, with the signed bytes that it speaks of, and with the hash
-    that a full tile keeps of its leaf.
+    that a full tile keeps of its leaf. Then whatever stands beyond the head, where nothing may.
     """
+    comparison = Comparison(store, size)
+    for entry in _entries(store, size):
+        yield replace(entry, faults=(*entry.faults, *comparison.faults(entry)))
+    yield from comparison.beyond()
+
+
+def _entries(store: Store, size: int) -> Iterator[Entry]:
     tree = store.tree(size)
     for start in range(0, size, TILE_WIDTH):
         stop = min(start + TILE_WIDTH, size)
@@ -43,29 +53,23 @@ def stored_entries(store: Store, size: int) -> Iterator[Entry]:
 
 
 def _between(store: Store, start: int, stop: int) -> Iterator[Entry]:
+    """Where they cannot be read together, in halves, until the one that cannot be read is alone."""
     try:
         tokens = store.messages(start, stop)
-        found = [_entry(entry, tokens) for entry in store.entries(start - 1, stop - start)]
-    except _UNREADABLE:
-        yield from _one_by_one(store, start, stop)
-        return
-    yield from found
+        found = [_entry(entry, tokens) for entry in store.entries(start - 1, stop - start) if entry.position < stop]
+    except _UNREADABLE as wrong:
+        if stop - start > 1:
+            middle = (start + stop) // 2
+            yield from _between(store, start, middle)
+            yield from _between(store, middle, stop)
+        else:
+            yield Entry(position=start, leaf=_leaf(store, start), faults=(_says(wrong),))
+    else:
+        yield from found
 
 
-def _one_by_one(store: Store, start: int, stop: int) -> Iterator[Entry]:
-    for position in range(start, stop):
-        try:
-            tokens = store.messages(position, position + 1)
-            found = [_entry(entry, tokens) for entry in store.entries(position - 1, 1)]
-        except _UNREADABLE as wrong:
-            says = (
-                str(wrong)
-                if isinstance(wrong, Tampered)
-                else "a row of it holds what no gateway writes, or cannot be read"
-            )
-            yield Entry(position=position, leaf=_leaf(store, position), faults=(says,))
-            continue
-        yield from (entry for entry in found if entry.position == position)
+def _says(wrong: Exception) -> str:
+    return str(wrong) if isinstance(wrong, Tampered) else "a row of it holds what no gateway writes, or cannot be read"
 
 
 def _entry(entry: StoredEntry, tokens: Mapping[int, bytes]) -> Entry:
