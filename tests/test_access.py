@@ -12,6 +12,7 @@ from exchange.jose import LIFETIME, Kind, SigningKey
 from exchange.participant import ChangeKind, Use
 from exchange.policy import PolicySet, Standing
 from exchange.refusal import Reason
+from exchange.verifying import Verifier
 from tests import world
 from tests.jose.forgery import forged, honest_header, malleated
 from tests.network import shipped_texts
@@ -89,7 +90,8 @@ def house() -> House:
         standing=lambda: Standing(directory=own.directory, policy=POLICY),
         now=lambda: own.now,
         spend=Spent(),
-        refuse_before=int(own.now.timestamp()) - 3600,
+        verified=Verifier().verified,
+        refuse_before=lambda: int(own.now.timestamp()) - 3600,
         fresh_id=ids,
         token_key=SigningKey.generate(),
         origin=world.ORIGIN,
@@ -141,7 +143,8 @@ async def test_what_was_spent_before_the_memory_begins_is_refused(house: House) 
         standing=house.access.standing,
         now=house.access.now,
         spend=Spent(),
-        refuse_before=house.seconds,
+        verified=Verifier().verified,
+        refuse_before=lambda: house.seconds,
         fresh_id=house.ids,
         token_key=house.access.token_key,
         origin=world.ORIGIN,

@@ -14,6 +14,7 @@ from exchange.participant import Caller, ChangeKind, SignedChange
 from exchange.policy.cases import ACCEPTED, GateCase, read_cases
 from exchange.proving import Prover
 from exchange.refusal import Refusal
+from exchange.verifying import Verifier
 from tests import gateway as gateways
 from tests import world
 from tests.gateway import Founding, Gateway
@@ -55,6 +56,7 @@ async def posting(tmp_path: Path) -> AsyncIterator[Posting]:
             committer=gateway.committer,
             store=gateway.store,
             standing=lambda: gateway.standing,
+            verified=Verifier().verified,
             now=lambda: gateway.now,
             prove=prover.receipt,
             schemas=world.schemas(),

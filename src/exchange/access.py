@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from exchange import jose
-from exchange.jose import AccessToken, Assertion, ProofOfKey, SigningKey, VerifyingKey
+from exchange.jose import AccessToken, Assertion, ProofOfKey, SigningKey, UnverifiedBytes, VerifiedBytes, VerifyingKey
 from exchange.participant import Caller, Key, Participant, Use
 from exchange.policy import Standing
 from exchange.refusal import Reason, Refusal
@@ -34,13 +34,14 @@ class _Session:
 class Access:
     """standing: what is in force. now: the gateway's clock. spend: (digest, expires) -> whether it is new.
 
-    refuse_before: seconds; proofs and assertions made before may have been spent where we cannot see it.
+    refuse_before: -> seconds; proofs and assertions made before may have been spent where we cannot see it.
     """
 
     standing: Callable[[], Standing]
+    verified: Callable[[UnverifiedBytes], Awaitable[VerifiedBytes]]
     now: Callable[[], datetime]
     spend: Callable[[bytes, int], Awaitable[bool]]
-    refuse_before: int
+    refuse_before: Callable[[], int]
     fresh_id: Callable[[], str]
     token_key: SigningKey
     origin: str
@@ -85,9 +86,13 @@ class Access:
         now = self.now()
         session = self._session(token)
         participant = self._holder(session.token, now)
-        proved = jose.read_proof(
-            proof,
-            bound=session.bound,
+        unverified = jose.unverified_proof(proof, bound=session.bound)
+        try:
+            opened = await self.verified(unverified)
+        except Refusal:
+            raise Refusal(Reason.PROOF_OF_KEY_WRONG) from None
+        proved = jose.check_proof(
+            opened,
             method=method,
             url=self.public_url + path,
             now=int(now.timestamp()),
@@ -145,5 +150,5 @@ class Access:
         return participant
 
     async def _spend(self, once: Assertion | ProofOfKey) -> None:
-        if once.issued < self.refuse_before or not await self.spend(once.single_use, once.expires):
+        if once.issued < self.refuse_before() or not await self.spend(once.single_use, once.expires):
             raise Refusal(Reason.REPLAYED)

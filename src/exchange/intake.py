@@ -10,7 +10,7 @@ from exchange import envelope, jose, leaf, receipt, relation, routing, strictjso
 from exchange.act import Act, NewItem, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
-from exchange.jose import Kind, VerifiedBytes
+from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Classification
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
@@ -67,6 +67,7 @@ class Intake:
     committer: Committer
     store: Store
     standing: Callable[[], Standing]
+    verified: Callable[[UnverifiedBytes], Awaitable[VerifiedBytes]]
     now: Callable[[], datetime]
     prove: Callable[..., Awaitable[Receipt]]
     schemas: Schemas
@@ -79,7 +80,8 @@ class Intake:
         nothing of the message is stored.
         """
         standing, now, sender = self.standing(), self.now(), caller.participant
-        verified = jose.open_jws(token, Kind.MESSAGE, sender.keys_for(Use.MESSAGE), limit=self.limit)
+        unverified = jose.read_jws(token, Kind.MESSAGE, sender.keys_for(Use.MESSAGE), limit=self.limit)
+        verified = await self.verified(unverified)
         try:
             message = envelope.parse(
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas

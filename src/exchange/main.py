@@ -148,7 +148,7 @@ def _doors(
         verified=verifier.verified,
         now=now,
         spend=store.spend,
-        refuse_before=store.refuse_before,
+        refuse_before=lambda: store.refuse_before,
         fresh_id=_fresh_id,
         token_key=SigningKey.from_pem(settings.secret("token.pem")),
         origin=settings.origin,

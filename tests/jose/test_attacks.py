@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from exchange import jose
 from exchange.jose import Kind, SigningKey, encode
-from exchange.jose.gate import open_with_own_key
+from exchange.jose.gate import read_with_own_key
 from exchange.refusal import Reason
 from tests.jose.forgery import (
     ORDER,
@@ -448,7 +448,7 @@ def _made(kind: Kind) -> bytes:
 
 def _verified(kind: Kind, token: bytes) -> jose.VerifiedBytes:
     if kind is Kind.PROOF:
-        return open_with_own_key(token, kind, limit=LIMIT, bound=KEY.public)
+        return read_with_own_key(token, kind, limit=LIMIT, bound=KEY.public).verify()
     return jose.open_jws(token, kind, KEYS, limit=LIMIT)
 
 
@@ -490,9 +490,9 @@ def test_a_proof_by_another_key_than_the_bound_one_is_refused_before_any_curve()
 
     for bound in (KEY.public, KEY.public.kid):
         with refused(Reason.UNKNOWN_KEY):
-            open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound)
+            read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound).verify()
         with refused(Reason.UNKNOWN_KEY):
-            open_with_own_key(unsigned, Kind.PROOF, limit=LIMIT, bound=bound)
+            read_with_own_key(unsigned, Kind.PROOF, limit=LIMIT, bound=bound).verify()
 
 
 @pytest.mark.parametrize("member", [{"alg": "none"}, {"alg": "HS256"}, {"typ": "JWT"}, {"typ": "at+jwt"}, {"kid": "K"}])
@@ -502,9 +502,9 @@ def test_a_proof_with_another_header_is_refused(member: dict[str, Any]) -> None:
 
     assert jose.own_key_of(token, limit=LIMIT) == KEY.public
     for bound in (KEY.public, KEY.public.kid):
-        assert open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound).payload == b"{}"
+        assert read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound).verify().payload == b"{}"
         with refused(Reason.JWS_HEADER):
-            open_with_own_key(other, Kind.PROOF, limit=LIMIT, bound=bound)
+            read_with_own_key(other, Kind.PROOF, limit=LIMIT, bound=bound).verify()
 
 
 @pytest.mark.parametrize(
@@ -516,8 +516,8 @@ def test_a_proof_whose_key_is_not_plain_is_refused(jwk: Any) -> None:
     token = forged({"alg": "ES256", "typ": Kind.PROOF.value, "jwk": jwk}, b"{}", KEY)
 
     with refused(Reason.KEY_MALFORMED, Reason.JWS_HEADER):
-        open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public.kid)
+        read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public.kid).verify()
     with refused(Reason.UNKNOWN_KEY, Reason.JWS_HEADER):
-        open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public)
+        read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public).verify()
     with refused(Reason.KEY_MALFORMED, Reason.JWS_HEADER):
         jose.own_key_of(token, limit=LIMIT)

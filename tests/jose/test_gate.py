@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exchange import jose
 from exchange.jose import Kind, SigningKey, VerifiedBytes, decode, encode
-from exchange.jose.gate import open_with_own_key
+from exchange.jose.gate import read_with_own_key
 from exchange.refusal import Reason
 from tests.jose.forgery import forged, honest_header, malleated
 from tests.refused import outcome, refused
@@ -66,10 +66,10 @@ def test_any_bit_flipped_anywhere_is_refused() -> None:
 def test_any_byte_changed_in_a_proof_is_refused() -> None:
     token = jose.sign_with_own_key(b'{"htm":"GET"}', Kind.PROOF, KEY)
 
-    assert open_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public).payload == b'{"htm":"GET"}'
+    assert read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=KEY.public).verify().payload == b'{"htm":"GET"}'
     for changed in one_byte_changed(token):
         with refused(*GATE, Reason.KEY_MALFORMED):
-            open_with_own_key(changed, Kind.PROOF, limit=LIMIT, bound=KEY.public.kid)
+            read_with_own_key(changed, Kind.PROOF, limit=LIMIT, bound=KEY.public.kid).verify()
 
 
 @given(token=st.binary(max_size=300) | st.text(st.sampled_from("ab9-_."), max_size=80).map(str.encode))

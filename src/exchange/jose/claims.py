@@ -14,11 +14,12 @@ from exchange import strictjson
 from exchange.jose.gate import (
     Kind,
     SigningKey,
+    UnverifiedBytes,
     VerifiedBytes,
     VerifyingKey,
     encode,
     open_jws,
-    open_with_own_key,
+    read_with_own_key,
     sign,
     sign_with_own_key,
 )
@@ -152,9 +153,22 @@ def read_proof(
     never what the request says of itself. Raises Refusal(PROOF_OF_KEY_WRONG).
     """
     try:
-        opened = open_with_own_key(token, Kind.PROOF, limit=TOKEN_LIMIT, bound=bound)
+        opened = unverified_proof(token, bound=bound).verify()
     except Refusal:
         raise Refusal(Reason.PROOF_OF_KEY_WRONG) from None
+    return check_proof(opened, method=method, url=url, now=now, access_token_hash=access_token_hash)
+
+
+def unverified_proof(token: bytes, *, bound: VerifyingKey | str) -> UnverifiedBytes:
+    """The first half of `read_proof`, before the signature is looked at. Raises Refusal(PROOF_OF_KEY_WRONG)."""
+    try:
+        return read_with_own_key(token, Kind.PROOF, limit=TOKEN_LIMIT, bound=bound)
+    except Refusal:
+        raise Refusal(Reason.PROOF_OF_KEY_WRONG) from None
+
+
+def check_proof(opened: VerifiedBytes, *, method: str, url: str, now: int, access_token_hash: str | None) -> ProofOfKey:
+    """The second half. opened: a proof. Raises Refusal(PROOF_OF_KEY_WRONG)."""
     required = {"htm", "htu", "jti", "iat"} | ({"ath"} if access_token_hash is not None else set())
     claims = _claims(opened, required, set(), Reason.PROOF_OF_KEY_WRONG)
     if claims["htm"] != method or claims["htu"] != url or claims.get("ath") != access_token_hash:

@@ -101,12 +101,38 @@ class VerifiedBytes:
         return self.token[: self.token.rindex(b".")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedBytes:
+    """A token of the right form, with the key that it must verify under. Good for nothing else before it has."""
+
+    kind: Kind
+    key: VerifyingKey
+    token: bytes
+    _payload: bytes = field(repr=False)
+    _signature: bytes = field(repr=False)
+
+    def verify(self) -> VerifiedBytes:
+        """The one slow step of the gate; it holds no interpreter while it runs. Raises Refusal(BAD_SIGNATURE)."""
+        try:
+            fits = self.key._backend.verify(self.token[: self.token.rindex(b".")], self._signature)
+        except Exception:  # Whatever the library throws at hostile input, it has not verified.
+            raise Refusal(Reason.BAD_SIGNATURE) from None
+        if fits is not True:
+            raise Refusal(Reason.BAD_SIGNATURE)
+        return VerifiedBytes(kind=self.kind, key=self.key, token=self.token, payload=self._payload)
+
+
 def open_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limit: int) -> VerifiedBytes:
     """token: a compact JWS of at most `limit` bytes, of this kind, signed by one of `keys` (kid -> key).
 
     The header holds exactly alg, typ and kid. Nothing of the payload is parsed here.
     Raises Refusal(JWS_MALFORMED | JWS_HEADER | UNKNOWN_KEY | BAD_SIGNATURE).
     """
+    return read_jws(token, kind, keys, limit=limit).verify()
+
+
+def read_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limit: int) -> UnverifiedBytes:
+    """All of `open_jws` but the signature."""
     segments = _segments(token, limit)
     header = _header(segments[0])
     if header.keys() != {"alg", "typ", "kid"} or header["alg"] != "ES256" or header["typ"] != kind.value:
@@ -117,21 +143,21 @@ def open_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limi
     key = keys.get(kid)
     if key is None:
         raise Refusal(Reason.UNKNOWN_KEY)
-    return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
+    return _unverified(token, kind, key, segments)
 
 
-def open_with_own_key(token: bytes, kind: Kind, *, limit: int, bound: VerifyingKey | str) -> VerifiedBytes:
+def read_with_own_key(token: bytes, kind: Kind, *, limit: int, bound: VerifyingKey | str) -> UnverifiedBytes:
     """The same for a token that carries its key in its header, {alg, typ, jwk}: a DPoP proof (RFC 9449, 4.2).
 
     bound: the key that it must be, or its thumbprint. It is compared before any curve arithmetic: verified under a
-    key of its own choice, a token would prove nothing. Raises as `open_jws`, and Refusal(KEY_MALFORMED).
+    key of its own choice, a token would prove nothing. Raises as `read_jws`, and Refusal(KEY_MALFORMED).
     """
     segments = _segments(token, limit)
     header = _header(segments[0])
     if header.keys() != {"alg", "typ", "jwk"} or header["alg"] != "ES256" or header["typ"] != kind.value:
         raise Refusal(Reason.JWS_HEADER)
     key = _bound_key(header["jwk"], bound)
-    return VerifiedBytes(kind=kind, key=key, token=token, payload=_verified_payload(token, segments, key))
+    return _unverified(token, kind, key, segments)
 
 
 def own_key_of(token: bytes, *, limit: int) -> VerifyingKey:
@@ -220,20 +246,14 @@ def _header(segment: bytes) -> Mapping[str, Any]:
         raise
 
 
-def _verified_payload(token: bytes, segments: list[bytes], key: VerifyingKey) -> bytes:
+def _unverified(token: bytes, kind: Kind, key: VerifyingKey, segments: list[bytes]) -> UnverifiedBytes:
     payload, signature = decode(segments[1]), decode(segments[2])
     if len(signature) != 64:
         raise Refusal(Reason.BAD_SIGNATURE)
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < _ORDER and 0 < s < _ORDER):
         raise Refusal(Reason.BAD_SIGNATURE)
-    try:
-        fits = key._backend.verify(token[: -len(segments[2]) - 1], signature)
-    except Exception:  # Whatever the library throws at hostile input, it has not verified.
-        raise Refusal(Reason.BAD_SIGNATURE) from None
-    if fits is not True:
-        raise Refusal(Reason.BAD_SIGNATURE)
-    return payload
+    return UnverifiedBytes(kind=kind, key=key, token=token, _payload=payload, _signature=signature)
 
 
 def _sign(payload: bytes, header: dict[str, Any], key: SigningKey) -> bytes:
