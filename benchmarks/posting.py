@@ -3,6 +3,7 @@
 import gc
 import itertools
 import json
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -89,7 +90,7 @@ class Load:
 async def fetch_token(net: Network, member: Member, connection: Connection) -> None:
     now = int(time.time())
     assertion = jose.write_assertion(
-        member.access, participant=member.id, audience=net.url, jti=f"bench-{member.id}-{now:016d}", now=now
+        member.access, participant=member.id, audience=net.url, jti=secrets.token_urlsafe(16), now=now
     )
     form = urlencode(
         {
