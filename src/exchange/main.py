@@ -24,10 +24,11 @@ from exchange.intake import Intake
 from exchange.jose import SigningKey
 from exchange.note import TrailKey
 from exchange.proving import Prover
+from exchange.refusal import Refusal
 from exchange.registry import Registry
 from exchange.schema import Schemas
 from exchange.settings import Misconfigured, Settings
-from exchange.store import KeyWrap, Store
+from exchange.store import KeyWrap, Store, StoreFault
 from exchange.trail import Refusals, Trail
 from exchange.verifying import Verifier
 from exchange.wake import Wake
@@ -180,8 +181,15 @@ def _doors(
         trail=Trail(committer=writer, store=store, prover=prover, standing=writer.standing),
         edge=edge,
         pin=pin_of(settings, trail_key),
-        ready=lambda: {"writer": writer.alive, "head": writer.alive and store.head().size > 0},
+        ready=lambda: {"writer": writer.alive, "head": _has_its_head(store)},
     )
+
+
+def _has_its_head(store: Store) -> bool:
+    try:
+        return store.head().size > 0
+    except (Refusal, StoreFault):
+        return False
 
 
 def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:

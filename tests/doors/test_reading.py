@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 
-from exchange import instant, main
+from exchange import instant
 from exchange.act import Act
 from exchange.leaf import Event
 from exchange.main import Gateway
@@ -55,7 +55,7 @@ class OvertakenStore:
 def with_inbox(gateway: Gateway, **parts: Any) -> FastAPI:
     """The same application, its inbox with other parts."""
     doors = replace(gateway.doors, inbox=replace(gateway.doors.inbox, **parts))
-    return create_app(doors, main._lifespan(doors, gateway.committer))
+    return create_app(doors, cast(Any, gateway.app.router.lifespan_context))
 
 
 def at_the_commit(gateway: Gateway, happens: Callable[[], None]) -> FastAPI:
