@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exchange import jose, leaf, receipt
+from exchange import jose, receipt
 from exchange.act import Act
+from exchange.audit import Entry
 from exchange.committer import Committer
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller
@@ -15,7 +16,8 @@ from exchange.policy import Standing, may_inspect
 from exchange.proving import Prover
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
-from exchange.store import Store, StoredEntry
+from exchange.store import Store
+from exchange.trail.stored import entries_between
 
 PAGE = 500  # entries, at most
 
@@ -55,13 +57,18 @@ class Trail:
         standing = self.standing()
         if not may_inspect(standing.policy, caller.participant):
             raise Refusal(Reason.NOT_ALLOWED)
-        found = await asyncio.to_thread(self.store.entries, after, limit)
+        found = await asyncio.to_thread(self._found, after, limit)
         asked = await self._asked(caller, standing, after, len(found))
         return {
-            "entries": [_shown(entry) for entry in found],
-            "next": found[-1].position if len(found) == limit else None,
+            "entries": found,
+            "next": found[-1]["position"] if len(found) == limit else None,
             "receipt": asked.wire(),
         }
+
+    def _found(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Where something was changed by hand, the auditor gets what is there, without what no longer opens."""
+        stop = min(after + 1 + limit, self.store.head().size)
+        return [_shown(entry) for entry in entries_between(self.store, after + 1, stop)] if stop > after + 1 else []
 
     async def _asked(self, caller: Caller, standing: Standing, after: int, count: int) -> Receipt:
         draft = Draft(
@@ -88,14 +95,13 @@ class Trail:
         return receipt.of(outcome, Field.USER)
 
 
-def _shown(entry: StoredEntry) -> dict[str, Any]:
-    stated = leaf.read(entry.leaf).commit
+def _shown(entry: Entry) -> dict[str, Any]:
     openings = {
-        name.value: {"salt": jose.encode(entry.key.salt(name)), "text": entry.texts[name].decode()}
+        name.value: {"salt": jose.encode(entry.openings[name].salt), "text": entry.openings[name].text.decode()}
         for name in _OPENED
-        if name.value in stated and name in entry.texts
+        if name in entry.openings
     }
-    return {"position": entry.position, "leaf": entry.leaf.decode(), "openings": openings}
+    return {"position": entry.position, "leaf": entry.leaf.decode(errors="replace"), "openings": openings}
 
 
 def _encoded(hashes: Sequence[bytes]) -> list[str]:

@@ -40,7 +40,7 @@ def _entries(store: Store, size: int) -> Iterator[Entry]:
                 kept = tree.hashes(0, start // TILE_WIDTH)
             except Tampered as tampered:
                 faults = (str(tampered),)
-        for entry in _between(store, start, stop):
+        for entry in entries_between(store, start, stop):
             at = (entry.position - start) * HASH_SIZE
             yield Entry(
                 position=entry.position,
@@ -52,16 +52,16 @@ def _entries(store: Store, size: int) -> Iterator[Entry]:
             )
 
 
-def _between(store: Store, start: int, stop: int) -> Iterator[Entry]:
-    """Where they cannot be read together, in halves, until the one that cannot be read is alone."""
+def entries_between(store: Store, start: int, stop: int) -> Iterator[Entry]:
+    """From `start` to before `stop`. Where they cannot be read together: in halves, until one that cannot is alone."""
     try:
         tokens = store.messages(start, stop)
         found = [_entry(entry, tokens) for entry in store.entries(start - 1, stop - start) if entry.position < stop]
     except _UNREADABLE as wrong:
         if stop - start > 1:
             middle = (start + stop) // 2
-            yield from _between(store, start, middle)
-            yield from _between(store, middle, stop)
+            yield from entries_between(store, start, middle)
+            yield from entries_between(store, middle, stop)
         else:
             yield Entry(position=start, leaf=_leaf(store, start), faults=(_says(wrong),))
     else:
