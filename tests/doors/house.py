@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 import uvicorn
 
@@ -99,6 +100,7 @@ class House:
     served: Served
     world: World
     database: str
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=40))  # for all: to make one is slow
     _visitors: dict[str, Visitor] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -117,7 +119,7 @@ class House:
         own = self._keys(id)
         named = id if id in self.world.members else worlds.OPERATOR
         access, message = access or own[Use.ACCESS], message or own.get(Use.MESSAGE, own[Use.ACCESS])
-        return Visitor(id=named, url=self.url, origin=self.world.origin, access=access, message=message)
+        return Visitor(id=named, url=self.url, origin=self.world.origin, access=access, message=message, http=self.http)
 
     def profile(self, id: str) -> Profile:
         """For the SDK: this participant on a machine of its own, with nothing remembered."""

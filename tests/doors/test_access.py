@@ -297,6 +297,7 @@ DOORS: dict[Kind, tuple[Callable[[House, Kind], httpx.Response], str, set[str]]]
 }
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("door", DOORS, ids=lambda kind: kind.value)
 def test_a_door_takes_its_own_kind_of_token_and_no_other(door: Kind, house: House) -> None:
     knock, accepted, refused = DOORS[door]

@@ -77,6 +77,7 @@ def test_what_is_told_of_each_is_what_each_can_read(label: str, house: House) ->
         assert ("rule" in one) <= (one["outcome"] == "withheld")
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("circle", CIRCLES)
 @pytest.mark.parametrize("label", ["plain", "restricted", "not for Germany and Italy", "no partners"])
 def test_of_a_circle_only_the_released_are_named(label: str, circle: str, house: House) -> None:

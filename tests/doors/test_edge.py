@@ -18,6 +18,9 @@ Own = Callable[..., House]
 
 MESSAGE_LIMIT = 256 * 1024
 
+# No store is asked before these are answered.
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+
 
 def reason(answer: httpx.Response) -> str:
     return str(answer.json().get("reason", answer.status_code))

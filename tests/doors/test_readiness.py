@@ -198,13 +198,6 @@ def test_plain_http_is_for_exercises_only(own: Own) -> None:
 
 
 @on_sqlite
-def test_sqlite_is_served_by_one_process_alone(own: Own) -> None:
-    house = own()
-    with house.opened(), pytest.raises(Misconfigured, match="one writer"):
-        started(house)
-
-
-@on_sqlite
 def test_what_keeps_it_from_starting_is_said_in_words_and_in_the_exit_code(own: Own) -> None:
     house = own()
     (house.served.folder / "secrets" / "trail.pem").chmod(0o644)

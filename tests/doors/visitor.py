@@ -28,8 +28,8 @@ class Visitor:
     origin: str
     access: SigningKey
     message: SigningKey
+    http: httpx.Client
     bound: SigningKey = field(default_factory=SigningKey.generate)
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=40))
     _token: bytes = b""
     _ends: float = 0
 
