@@ -75,7 +75,8 @@ def community(tmp_path: Path, warm: Warm) -> Community:
 
 def drawn(mutators: Mutators, count: int) -> Iterator[tuple[str, Mutant]]:
     """(level, mutant); a tenth of them are what an accepted message is made into."""
-    levels = list(mutators.levels().items())
+    # What is wrong at the last level is refused at two stages, and each has its share to show.
+    levels = [*mutators.levels().items(), ("policy", mutators.of_policy)]
     for _ in range(count):
         chosen = mutators.chance.random()
         if chosen < 0.05:

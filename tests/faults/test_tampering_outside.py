@@ -23,7 +23,7 @@ LIVE = {
 def test_a_change_under_a_living_exchange_is_found_by_its_auditor_from_outside(
     opened: Database, capsys: pytest.CaptureFixture[str], warm: Warm, table: str, column: str
 ) -> None:
-    _, (position, *_), _ = rows_of(opened, table)
+    (position, *_), *_ = rows_of(opened, table)
     [[value]] = opened.ask(f"select {column} from {table} where position = ?", position)
     warm.start(opened.community.served)
     opened.ask(f"update {table} set {column} = ? where position = ?", changed(TABLES[table].c[column], value), position)

@@ -39,7 +39,8 @@ class Comparison:
         if position == 0:
             yield from (f"a row of {table} stands before the beginning" for table, at in self._strays if at < 0)
         yield from self._rows_of(entry)
-        if position in self._torn or self._batches.get(position) not in (None, _time_of(entry)):
+        begun = self._batches.get(position)
+        if position in self._torn or (begun is not None and begun != _time_of(entry)):
             yield "a batch that begins or ends here is not as it was committed"
         for tile in self._tiles.add(entry.leaf):
             if not self._is_kept(tile):
