@@ -12,7 +12,7 @@ SERVED := .exchange
 ORIGIN := exchange.example/training
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format-check lint types imports fmt docs bench lock clean
+.PHONY: help setup compiled demo serve test check format-check lint types imports fmt docs bench lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,14 +27,19 @@ $(STAMP): requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## play the story on an exchange of its own (KEEP=1 leaves it running)
+# Processes by the dozen are started by what follows; without this each would compile the sources anew where Python is
+# told to write no bytecode.
+compiled: setup
+	@$(BIN)/python -m compileall -q src tests benchmarks
+
+demo: compiled ## play the story on an exchange of its own (KEEP=1 leaves it running)
 	@$(BIN)/exchange demo $(if $(KEEP),--keep)
 
-serve: setup ## serve a training exchange from ./.exchange, made if it is not there
+serve: compiled ## serve a training exchange from ./.exchange, made if it is not there
 	@test -d $(SERVED) || $(BIN)/exchange init $(SERVED) --origin $(ORIGIN) --training
 	@$(BIN)/exchange serve $(SERVED)
 
-test: setup ## run the tests, on SQLite and on a real PostgreSQL
+test: compiled ## run the tests, on SQLite and on a real PostgreSQL
 	@$(BIN)/python -m pytest
 
 # In the order of what is found soonest; the tests last, so that their closing lines are the last lines.
@@ -59,7 +64,7 @@ fmt: setup ## format the code and mend what the linter can mend
 docs: setup ## write anew what is generated: reasons, OpenAPI, test vectors (tests fail while they differ)
 	@for page in reasons openapi vectors; do $(BIN)/python -m scripts.$$page; done
 
-bench: setup ## measure (ONLY=submit,floor for some): rows of JSON on standard output
+bench: compiled ## measure (ONLY=submit,floor for some): rows of JSON on standard output
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"
 
 lock: setup ## compile the locks anew; pins stay unless UPGRADE=1
