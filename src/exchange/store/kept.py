@@ -1,14 +1,30 @@
 """What lies beside the trail so that it is found quickly: read for whoever verifies a database, and for nobody else.
 
-These rows follow from the trail (tables: derived). Here they are only read, row by row as they stand; what they should
-be is for `trail.derived` to say.
+These rows follow from the trail (tables: derived). Here they are only read, row by row as they stand, and a few hundred
+at a time; what they should be is for `trail.derived` to say. Whoever wrote into them may have put any kind of value
+there: SQLite keeps it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Table, func, or_, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    TypeCoerce,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.types import NullType
 
 from exchange.merkle import Tile
@@ -33,7 +49,6 @@ from exchange.store.vault import Content
 # All items are direct: what releases an item is the item's own leaf, and it is by items that deliveries are found.
 _COLUMNS: Mapping[Table, tuple[str, ...]] = {
     DELIVERY: ("item", "reader", "released", "at"),
-    READING: ("position", "item", "reader", "at"),
     ACKNOWLEDGEMENT: ("position", "item", "reader", "at"),
     CHANGE: ("position", "id", "digest", "kind", "participant", "public"),
     PROPOSAL: ("position", "id"),
@@ -48,59 +63,101 @@ _POSITIONS = (
     (BATCH, "first"),
 )
 
+_AT_ONCE = 500  # values in one statement
+_NAMED = 100  # of what is wrong in the whole: the first of them are enough
+
+
+class KeptReading(NamedTuple):
+    position: Any
+    item: Any
+    reader: Any
+    at: Any
+
+
+class KeptBatch(NamedTuple):
+    """next: where the batch behind it begins, if there is one."""
+
+    first: Any
+    size: Any
+    next: Any
+
 
 class KeptRows(Rows):
     """item, delivery, reading, acknowledgement, change, proposal, batch, tile and policy_set, as they stand."""
 
-    def beside(self, first: int, stop: int) -> Mapping[int, set[Beside]]:
-        """position -> the rows that stand there, from `first` to before `stop`.
+    # places: positions of the trail that follow one another.
 
-        Nothing else is looked up by the position of a reading, so it has no index: ask for many at once.
-        """
-        found: defaultdict[int, set[Beside]] = defaultdict(set)
-        for row in self._rows_of_items(first, stop):
-            found[row.values[0]].add(row)
+    def beside(self, places: Sequence[int]) -> Iterator[Beside]:
+        """The rows that stand at these places, all but readings and batches."""
+        yield from self._items(places)
         for table, names in _COLUMNS.items():
-            at = table.c[names[0]]
-            statement = select(*(table.c[name] for name in names)).where(at >= first, at < stop)
-            for values in self._ask(statement):
-                found[values[0]].add(Beside(table.name, tuple(values)))
-        return found
+            statement = select(*(_as_it_stands(table.c[name]) for name in names))
+            for values in self._ask(statement.where(_within(table.c[names[0]], places))):
+                yield Beside(table.name, tuple(values))
 
-    def strays(self, size: int) -> Iterator[tuple[str, int]]:
+    def readings(self, places: Sequence[int]) -> Iterator[KeptReading]:
+        """Of the items at these places, wherever they were read: it is by item that they lie in order."""
+        columns = (_as_it_stands(READING.c[name]) for name in KeptReading._fields)
+        for values in self._ask(select(*columns).where(_within(READING.c.item, places))):
+            yield KeptReading(*values)
+
+    def first_readings(self, reader: str, items: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """(item, where the reader was first shown it) for those of these items that have such a row."""
+        columns = select(READING.c.item, _as_it_stands(READING.c.position)).where(READING.c.reader == reader)
+        for chunk in _chunks(items):
+            yield from ((*row,) for row in self._ask(columns.where(READING.c.item.in_(chunk))))
+
+    def leaves(self, positions: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """(position, leaf) of those that are there."""
+        for chunk in _chunks(positions):
+            columns = select(ENTRY.c.position, _as_it_stands(ENTRY.c.leaf))
+            yield from ((*row,) for row in self._ask(columns.where(ENTRY.c.position.in_(chunk))))
+
+    def batches(self, places: Sequence[int]) -> Iterator[tuple[Any, Any]]:
+        """(first, at) of those that begin at these places."""
+        columns = select(_as_it_stands(BATCH.c.first), _as_it_stands(BATCH.c.at))
+        yield from ((*row,) for row in self._ask(columns.where(_within(BATCH.c.first, places))))
+
+    def torn_batches(self) -> Sequence[KeptBatch]:
+        """Those remembered that do not end where the next begins: the last one, and all that should not be."""
+        behind = func.lead(BATCH.c.first).over(order_by=BATCH.c.first)
+        named = (*(_as_it_stands(BATCH.c[name]) for name in ("first", "size")), behind.label("next"))
+        all_of_them = select(*named).subquery()
+        each = all_of_them.c
+        torn = or_(each.next.is_(None), each.size < 1, each.next - each.first != each.size)
+        statement = select(all_of_them).where(torn).order_by(each.next.is_(None).desc(), each.first).limit(_NAMED)
+        return [KeptBatch(*row) for row in self._ask(statement)]
+
+    def strays(self, size: int) -> Iterator[tuple[str, Any]]:
         """(table, position) of the rows that are farthest before the trail's beginning and beyond its end."""
-        for table, name in _POSITIONS:
-            column = table.c[name]
-            outside = select(func.min(column), func.max(column)).where(or_(column < 0, column >= size))
-            for position in {*self._ask_one(outside)} - {None}:
-                yield table.name, position
-
-    def batches(self) -> list[tuple[int, int, int]]:
-        """(first, size, at) of those remembered, in their order."""
-        columns = BATCH.c
-        return [(*row,) for row in self._ask(select(columns.first, columns.size, columns.at).order_by(columns.first))]
+        farthest = union_all(*(_outside(table, table.c[name], size) for table, name in _POSITIONS)).subquery()
+        for table, *positions in self._ask(select(farthest)):
+            yield from ((table, position) for position in {*positions} - {None})
 
     def full_tile(self, level: int, n: int) -> Tile | None:
-        columns = TILE.c
-        statement = select(columns.hashes, columns.root).where(columns.level == level, columns.n == n)
-        row = self._ask_one(statement)
-        return None if row is None else Tile(level=level, n=n, hashes=bytes(row[0]), root=bytes(row[1]))
+        columns = select(_as_it_stands(TILE.c.hashes), _as_it_stands(TILE.c.root))
+        row = self._ask_one(columns.where(TILE.c.level == level, TILE.c.n == n))
+        return None if row is None else Tile(level=level, n=n, hashes=row[0], root=row[1])
 
-    def tile_names(self) -> set[tuple[int, int]]:
-        """(level, n) of all."""
-        return {(level, n) for level, n in self._ask(select(TILE.c.level, TILE.c.n))}
+    def stray_tiles(self, size: int) -> Sequence[tuple[Any, Any]]:
+        """(level, n) of the tiles that a tree of this size has not."""
+        level, n = TILE.c.level, TILE.c.n
+        widths = [(known, size >> 8 * (known + 1)) for known in range(8)]
+        beyond = case(*((level == known, n >= full) for known, full in widths), else_=True)
+        statement = select(_as_it_stands(level), _as_it_stands(n)).where(or_(beyond, n < 0, n != cast(n, BigInteger)))
+        return [(*row,) for row in self._ask(statement.order_by(level, n).limit(_NAMED))]
 
-    def policy_digests(self) -> set[str]:
+    def policy_digests(self) -> Sequence[Any]:
         """Of all sets that are kept."""
-        return {digest for (digest,) in self._ask(select(POLICY_SET.c.digest))}
+        return [digest for (digest,) in self._ask(select(_as_it_stands(POLICY_SET.c.digest)))]
 
-    def _rows_of_items(self, first: int, stop: int) -> Iterator[Beside]:
-        # As they stand: somebody may have put into them what is no bytes at all.
-        sealed = (type_coerce(column, NullType()) for column in (ITEM.c.label, SEALED.c.wrapped))
-        columns = (*(ITEM.c[name] for name in _ITEM), *sealed)
-        source = ITEM.outerjoin(SEALED, SEALED.c.position == ITEM.c.position)
-        statement = select(*columns).select_from(source).where(ITEM.c.position >= first, ITEM.c.position < stop)
-        for *values, label, wrapped in self._ask(statement):
+    def _items(self, places: Sequence[int]) -> Iterator[Beside]:
+        position = ITEM.c.position
+        columns = (*(ITEM.c[name] for name in _ITEM), ITEM.c.label, SEALED.c.wrapped)
+        statement = select(*map(_as_it_stands, columns)).select_from(
+            ITEM.outerjoin(SEALED, SEALED.c.position == position)
+        )
+        for *values, label, wrapped in self._ask(statement.where(_within(position, places))):
             yield Beside(ITEM.name, (*values, self._label(values[0], label, wrapped)))
 
     def _label(self, position: int, label: Any, wrapped: Any) -> bytes | None:
@@ -109,3 +166,21 @@ class KeptRows(Rows):
             return Content.of(self._wrap.unwrap(wrapped, position), position).open("label", label)
         except (Tampered, TypeError):
             return None
+
+
+def _as_it_stands(column: Column[Any]) -> TypeCoerce[Any]:
+    return type_coerce(column, NullType())
+
+
+def _within(column: Column[Any], places: Sequence[int]) -> ColumnElement[bool]:
+    """places: one behind the other. Values of a foreign kind between two of them are found, too."""
+    return and_(column >= places[0], column < places[-1] + 1)
+
+
+def _outside(table: Table, column: Column[Any], size: int) -> Select[str, Any, Any]:
+    least, most = func.min(_as_it_stands(column)), func.max(_as_it_stands(column))
+    return select(literal(table.name), least.label("least"), most.label("most")).where(or_(column < 0, column >= size))
+
+
+def _chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (values[n : n + _AT_ONCE] for n in range(0, len(values), _AT_ONCE))

@@ -1,14 +1,15 @@
-"""What must lie beside the trail, as it follows from the trail: rows, tiles and policy sets, entry after entry.
+"""What must lie beside the trail, as it follows from the trail: rows and tiles, entry after entry.
 
 A participant reads rows; an auditor reads leaves. This is where the two are held against each other, so that a
 delivery that was taken out, a reading that never was, or a date that was moved is found like a changed leaf.
+Nothing here remembers more than the last tile of each level, however long the trail is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange import jose, leaf, participant, strictjson
+from exchange import jose, participant, strictjson
 from exchange.audit import Entry
 from exchange.leaf import Event, Field, Leaf
 from exchange.merkle import TILE_WIDTH, Hash, Tile, leaf_hash, root_of
@@ -22,62 +23,35 @@ _MALFORMED = (Refusal, KeyError, TypeError, ValueError, AttributeError, IndexErr
 _LIMIT = 4 * CHANGE_LIMIT  # bytes of anything that was read back
 
 
-@dataclass(slots=True)
-class Derivation:
-    """Takes the entries in order. policies: the sets that were in force so far, by digest."""
+def rows(entry: Entry, stated: Leaf) -> set[Beside] | None:
+    """The rows that this entry alone brings; None where it cannot be read, which is the auditor's to say.
 
-    policies: set[str] = field(default_factory=set)
-    _items: dict[str, int] = field(default_factory=dict)
-    _read: dict[int, set[str]] = field(default_factory=dict)  # by whom, of each item
+    A reading is not among them: of what a page showed, only what was never shown before is one.
+    """
+    try:
+        return set(_rows(entry, stated))
+    except _MALFORMED:
+        return None
 
-    def of(self, entry: Entry) -> set[Beside] | None:
-        """The rows that follow from this entry and those before it; None where it cannot be read."""
+
+def policies(entry: Entry, stated: Leaf) -> Iterator[str]:
+    """The policy sets, by digest, that are in force at this entry, or from it on."""
+    yield stated.policy
+    if stated.event is Event.DIRECTORY_CHANGED and stated.type == ChangeKind.POLICY.value:
         try:
-            stated = leaf.read(entry.leaf)
-            return set(self._rows(entry, stated))
+            yield participant.policy_digest(_signed(_change_in(entry))["policy"])
         except _MALFORMED:
-            return None
+            return
 
-    def _rows(self, entry: Entry, stated: Leaf) -> Iterator[Beside]:
-        position, at = entry.position, to_micros(stated.at)
-        self.policies.add(stated.policy)
-        match stated.event:
-            case Event.MESSAGE_ACCEPTED:
-                yield from self._item(entry, stated, at)
-            case Event.ITEMS_READ:
-                for item in stated.items:
-                    readers = self._read.setdefault(item, set())
-                    if stated.actor not in readers:
-                        readers.add(stated.actor)
-                        yield Beside("reading", (position, item, stated.actor, at))
-            case Event.ITEM_ACKNOWLEDGED:
-                yield Beside("acknowledgement", (position, self._items[stated.object], stated.actor, at))
-            case Event.DIRECTORY_CHANGED:
-                yield self._change(entry, position)
-            case Event.CHANGE_PROPOSED:
-                yield Beside("proposal", (position, _signed(_change_in(entry))["id"]))
 
-    def _item(self, entry: Entry, stated: Leaf, at: int) -> Iterator[Beside]:
-        position, sender = entry.position, stated.actor
-        self._items[stated.object] = position
-        message = _signed(entry.token or b"")
-        ulid, label = stated.object.removeprefix(sender + ":"), strictjson.write(message["label"])
-        thread = message.get("thread", stated.object)
-        yield Beside("item", (position, at, sender, ulid, stated.type, thread, None, label))
-        decided = strictjson.parse_object(entry.openings[Field.DECISIONS].text, limit=_LIMIT)
-        for asked in decided["read"]:
-            if asked["outcome"] == Answer.CONTENT.value:
-                for reader in asked["to"]:
-                    yield Beside("delivery", (position, reader, position, at))
-
-    def _change(self, entry: Entry, position: int) -> Beside:
-        token = _change_in(entry)
-        change = _signed(token)
-        kind, about = ChangeKind(change["kind"]), change.get("participant", "")
-        if kind is ChangeKind.POLICY:
-            self.policies.add(participant.policy_digest(change["policy"]))
-        digest = participant.digest_of(token)
-        return Beside("change", (position, change["id"], digest, kind.value, about, kind.public))
+def shows(stated: Leaf, item: object, reader: object, at: object) -> bool:
+    """Whether this leaf shows the item to the reader at this time."""
+    return (
+        stated.event is Event.ITEMS_READ
+        and stated.actor == reader
+        and to_micros(stated.at) == at
+        and item in stated.items
+    )
 
 
 @dataclass(slots=True)
@@ -103,14 +77,33 @@ class Tiles:
             level += 1
 
 
-def torn(batches: Sequence[tuple[int, int, int]], size: int) -> set[int]:
-    """Where the batches remembered do not follow one another up to the trail's end: (first, size, at) of each.
+def _rows(entry: Entry, stated: Leaf) -> Iterator[Beside]:
+    position, at = entry.position, to_micros(stated.at)
+    match stated.event:
+        case Event.MESSAGE_ACCEPTED:
+            yield from _item(entry, stated, at)
+        case Event.ITEM_ACKNOWLEDGED:
+            yield Beside("acknowledgement", (position, stated.object, stated.actor, at))
+        case Event.DIRECTORY_CHANGED:
+            token = _change_in(entry)
+            change, digest = _signed(token), participant.digest_of(token)
+            kind, about = ChangeKind(change["kind"]), change.get("participant", "")
+            yield Beside("change", (position, change["id"], digest, kind.value, about, kind.public))
+        case Event.CHANGE_PROPOSED:
+            yield Beside("proposal", (position, _signed(_change_in(entry))["id"]))
 
-    Which of them are remembered is a matter of age, so the first of them may begin anywhere.
-    """
-    ends = [first + count for first, count, _ in batches]
-    begins = [first for first, _, _ in batches[1:]] + [size] * bool(batches)
-    return {min(end, begin, size - 1) for end, begin in zip(ends, begins, strict=True) if end != begin}
+
+def _item(entry: Entry, stated: Leaf, at: int) -> Iterator[Beside]:
+    position, sender = entry.position, stated.actor
+    message = _signed(entry.token or b"")
+    ulid, label = stated.object.removeprefix(sender + ":"), strictjson.write(message["label"])
+    thread = message.get("thread", stated.object)
+    yield Beside("item", (position, at, sender, ulid, stated.type, thread, None, label))
+    decided = strictjson.parse_object(entry.openings[Field.DECISIONS].text, limit=_LIMIT)
+    for asked in decided["read"]:
+        if asked["outcome"] == Answer.CONTENT.value:
+            for reader in asked["to"]:
+                yield Beside("delivery", (position, reader, position, at))
 
 
 def _change_in(entry: Entry) -> bytes:

@@ -24,32 +24,34 @@ def stored_entries(store: Store, size: int) -> Iterator[Entry]:
     that a full tile keeps of its leaf. Then whatever stands beyond the head, where nothing may.
     """
     comparison = Comparison(store, size)
-    for entry in _entries(store, size):
-        yield replace(entry, faults=(*entry.faults, *comparison.faults(entry)))
+    last: Entry | None = None  # it waits for what is known in the end
+    for start in range(0, comparison.stop, TILE_WIDTH):
+        stop = min(start + TILE_WIDTH, comparison.stop)
+        entries = list(_slice(store, start, stop))
+        faults = comparison.faults(start, stop, entries)
+        for entry in entries:
+            if entry.position < size:
+                if last is not None:
+                    yield last
+                last = replace(entry, faults=(*entry.faults, *faults.get(entry.position, ())))
+    if last is not None:
+        yield replace(last, faults=(*last.faults, *comparison.of_all()))
     yield from comparison.beyond()
 
 
-def _entries(store: Store, size: int) -> Iterator[Entry]:
-    tree = store.tree(size)
-    for start in range(0, size, TILE_WIDTH):
-        stop = min(start + TILE_WIDTH, size)
-        faults: tuple[str, ...] = ()
-        kept = b""
-        if stop - start == TILE_WIDTH:
-            try:
-                kept = tree.hashes(0, start // TILE_WIDTH)
-            except Tampered as tampered:
-                faults = (str(tampered),)
-        for entry in entries_between(store, start, stop):
-            at = (entry.position - start) * HASH_SIZE
-            yield Entry(
-                position=entry.position,
-                leaf=entry.leaf,
-                openings=entry.openings,
-                hash=kept[at : at + HASH_SIZE] or None,
-                token=entry.token,
-                faults=entry.faults + (faults if entry.position == start else ()),
-            )
+def _slice(store: Store, start: int, stop: int) -> Iterator[Entry]:
+    """As wide as a tile at most, and beginning where one begins."""
+    faults: tuple[str, ...] = ()
+    kept = b""
+    if stop - start == TILE_WIDTH:
+        try:
+            kept = store.tree(stop).hashes(0, start // TILE_WIDTH)
+        except Tampered as tampered:
+            faults = (str(tampered),)
+    for entry in entries_between(store, start, stop):
+        at = (entry.position - start) * HASH_SIZE
+        hashed = kept[at : at + HASH_SIZE] or None
+        yield replace(entry, hash=hashed, faults=entry.faults + (faults if entry.position == start else ()))
 
 
 def entries_between(store: Store, start: int, stop: int) -> Iterator[Entry]:
