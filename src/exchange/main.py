@@ -113,15 +113,10 @@ def run(gateway: Gateway) -> None:
 
 
 def _settle() -> None:
-    """Fit the interpreter to one loop and one writer that both want it all the time.
-
-    What was built so far lives as long as the process: the collector need not walk it again and again. And a thread
-    that comes back from the disk or from a signature waits half a millisecond for the interpreter, not five.
-    """
+    """What was built so far lives as long as the process: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    sys.setswitchinterval(0.0005)
 
 
 def serve(settings: Settings) -> None:

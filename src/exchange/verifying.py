@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from exchange.jose import UnverifiedBytes, VerifiedBytes
 from exchange.refusal import Refusal
 
-_TOGETHER = 8  # signatures that are handed over before the loop's turn is over
+_TOGETHER = 64  # signatures that are handed over before the loop's turn is over
 
 _Asked = tuple[UnverifiedBytes, "asyncio.Future[VerifiedBytes]"]
 _Answered = tuple["asyncio.Future[VerifiedBytes]", VerifiedBytes | Refusal]

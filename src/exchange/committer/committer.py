@@ -22,7 +22,7 @@ from exchange.wake import Wake
 
 QUEUE = 2048  # acts that wait, at most, unless the settings say otherwise
 
-_TOGETHER = 16  # acts that are handed to the writer before the loop's turn is over
+_TOGETHER = 64  # acts that are handed to the writer before the loop's turn is over
 _AGAIN = 3  # times that an act is decided again
 _RETRY_AFTER = 1  # seconds
 _ENDS_WITHIN = 15.0  # seconds
