@@ -97,7 +97,7 @@ def test_an_exchange_is_served_from_the_wheel_alone(served: str) -> None:
 WITHOUT_THE_SERVER = """
 import sys
 
-SERVER = {"alembic", "cedarpy", "fastapi", "orjson", "psycopg",
+SERVER = {"alembic", "cedarpy", "fastapi", "psycopg",
           "pydantic_settings", "sqlalchemy", "sqlmodel", "uvicorn"}
 
 
