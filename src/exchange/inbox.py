@@ -31,7 +31,7 @@ PATIENCE = 30  # seconds of a long poll, at most
 
 _RECEIVED = "inbox"
 _SENT = "sent"
-_ACKNOWLEDGEMENT_LIMIT = 8 * 1024
+ACKNOWLEDGEMENT_LIMIT = 8 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +129,8 @@ class Inbox:
         Raises Refusal(NOT_FOUND) for an item that the caller does not hold, and the gate's refusals.
         """
         standing, now, reader = self.standing(), self.now(), caller.participant
-        opened = jose.open_jws(token, Kind.ACKNOWLEDGEMENT, reader.keys_for(Use.MESSAGE), limit=_ACKNOWLEDGEMENT_LIMIT)
-        stated = strictjson.parse_object(opened.payload, limit=_ACKNOWLEDGEMENT_LIMIT)
+        opened = jose.open_jws(token, Kind.ACKNOWLEDGEMENT, reader.keys_for(Use.MESSAGE), limit=ACKNOWLEDGEMENT_LIMIT)
+        stated = strictjson.parse_object(opened.payload, limit=ACKNOWLEDGEMENT_LIMIT)
         self.schemas.check("acknowledgement", stated)
         if not reader.keys[opened.key.kid].valid_at(now):
             raise Refusal(Reason.KEY_NOT_VALID)

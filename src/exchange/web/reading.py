@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Path, Query, Request
 from starlette.responses import Response
 
-from exchange.inbox import PAGE, PATIENCE, Inbox
+from exchange.inbox import ACKNOWLEDGEMENT_LIMIT, PAGE, PATIENCE, Inbox
 from exchange.participant import Caller
 from exchange.web.edge import JOSE, NAME, NAMES, Edge
 from exchange.web.render import as_json, entry
@@ -14,7 +14,6 @@ _Cursor = Annotated[str | None, Query(max_length=256)]
 _Limit = Annotated[int, Query(ge=1, le=PAGE)]
 _Wait = Annotated[float, Query(ge=0, le=PATIENCE)]
 
-_ACKNOWLEDGEMENT_LIMIT = 8 * 1024
 _Name = Annotated[str, Path(max_length=NAME, pattern=NAMES)]
 
 
@@ -54,5 +53,5 @@ def add_routes(app: FastAPI, inbox: Inbox, edge: Edge) -> None:
     @app.post("/v1/acknowledgements", operation_id="acknowledge", tags=["reading"])
     async def acknowledge(request: Request, caller: Calling) -> Response:
         """A reader's signed word that it has an item."""
-        token = await edge.body(request, limit=_ACKNOWLEDGEMENT_LIMIT, media_type=JOSE)
+        token = await edge.body(request, limit=ACKNOWLEDGEMENT_LIMIT, media_type=JOSE)
         return as_json((await inbox.acknowledge(token, caller)).wire(), 201)
