@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from exchange import shipped
+from exchange import founding, shipped
 from exchange.envelope import ItemId, Message, Recipient, ToParticipant
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
 from exchange.participant import Directory, Participant, ParticipantId, Status
-from exchange.policy import PolicySet, PolicyTexts, Standing
+from exchange.policy import PolicySet, PolicyTexts, Standing, parse_texts
 from exchange.relation import ItemFacts, ParticipantFacts, PostingFacts, ReadingFacts
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -24,6 +25,12 @@ def shipped_texts() -> PolicyTexts:
         policies=shipped.texts("policies", ".cedar"),
         cases=shipped.texts("policies/cases", ".cases"),
     )
+
+
+def founded_before() -> PolicyTexts:
+    """The set of an exchange that was founded on the first version, which knew fewer facts and acts. Never changed."""
+    texts = founding.read_policies(Path(__file__).parent / "founded_before")
+    return parse_texts(texts)
 
 
 def without_policy(texts: PolicyTexts, id: str) -> PolicyTexts:

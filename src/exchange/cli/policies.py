@@ -39,7 +39,7 @@ def group() -> typer.Typer:
 
 def _list(policies: From = None, profile: InForce = None, json: Json = False) -> None:
     """The rules, those of the gate too: what each says, where it comes from, who is told of it."""
-    policy = _policy_set(_texts(policies, profile))
+    policy = _policy_set(_texts(policies, profile), in_force=profile is not None)
     columns = ("id", "effect", "acts", "says", "source", "verified", "tell", "file")
     rules: list[dict[str, Any]] = [
         {name: getattr(rule, name) for name in columns} | {"acts": list(rule.acts)} for rule in policy.listing()
@@ -58,7 +58,7 @@ def _check(policies: From = None, profile: InForce = None, json: Json = False) -
 
 def _test(policies: From = None, profile: InForce = None, json: Json = False) -> None:
     """Run a set's cases. Every policy must have one that it decides and one that it could but does not."""
-    policy = _policy_set(_texts(policies, profile))
+    policy = _policy_set(_texts(policies, profile), in_force=profile is not None)
     with operating():
         from exchange.policy import check_cases, run_cases
 
@@ -90,7 +90,7 @@ def _explain(
     json: Json = False,
 ) -> None:
     """What a set answers to a question, by which rules, step by step."""
-    policy = _policy_set(_texts(policies, profile))
+    policy = _policy_set(_texts(policies, profile), in_force=profile is not None)
     with operating():
         from exchange.policy import parse_question
 
@@ -146,13 +146,15 @@ def _texts(folder: Path | None, profile: Path | None) -> dict[str, Any]:
         return founding.read_policies(folder or Path(str(shipped.folder("policies"))))
 
 
-def _policy_set(texts: Mapping[str, Any]) -> "PolicySet":
-    """Raises Failed with what Cedar says, where the set does not hold together: its author reads it here."""
+def _policy_set(texts: Mapping[str, Any], *, in_force: bool = False) -> "PolicySet":
+    """in_force: as a gateway loads it, by what it reads. Raises Failed with what Cedar says, where the set does not
+    hold together: its author reads it here.
+    """
     with server_modules():
         from exchange.policy import PolicySet, parse_texts
         from exchange.refusal import Refusal
     try:
-        return PolicySet.load(parse_texts(texts))
+        return PolicySet.load(parse_texts(texts), strict=not in_force)
     except Refusal as refusal:
         if refusal.__cause__ is None:
             raise

@@ -35,9 +35,11 @@ class PolicySet:
     _decisions: dict[tuple[Step, ...], Decision] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, texts: PolicyTexts, *, capacity: int = CAPACITY) -> "PolicySet":
-        """Parsed, checked, ready; its cases are not run. Takes some 10 ms. Raises Refusal(POLICY_WRONG)."""
-        policies = sound_policies(texts)
+    def load(cls, texts: PolicyTexts, *, strict: bool = True, capacity: int = CAPACITY) -> "PolicySet":
+        """Parsed, checked, ready; its cases are not run. Takes some 10 ms. strict: see `sound_policies`; not so only
+        for what is or was in force already. Raises Refusal(POLICY_WRONG).
+        """
+        policies = sound_policies(texts, strict=strict)
         memory: Memory[Step] = Memory(capacity)
         return cls(
             texts=texts,
