@@ -37,16 +37,29 @@ def test_an_exchange_is_founded_and_a_newcomer_admitted_by_two_officers(
     pending = exchange("participant", "pending", "--as", two, "--json")
     enrolment = ("--enrolment", made.document["enrolment"])
     approved = exchange("participant", "approve", change, *enrolment, "--as", two, "--json")
-    granted = exchange("participant", "rights", "agy-drugs", "--area", "DRG", "--as", one, "--json")
+    everything = ("--clearance", "OUO", "--purpose", "none", "--area", "DRG")
+    granted = exchange("participant", "rights", "agy-drugs", *everything, "--as", one, "--json")
     allowed = exchange("participant", "approve", granted.document["change"], "--as", two, "--json")
     shown = exchange("participant", "show", "agy-drugs", "--as", one, "--json")
 
     assert admitted.document["state"] == "pending"
-    assert change in [waiting["change"] for waiting in pending.document]
+    waiting = {one["change"]: one["thumbprints"] for one in pending.document}
+    assert waiting[change] == [made.document["thumbprint"]]
     assert approved.document["state"] == allowed.document["state"] == "applied"
     assert (shown.document["tier"], shown.document["crime_areas"]) == ("T3", ["DRG"])
     assert {key["use"] for key in shown.document["keys"]} == {"officer", "access", "message"}
     assert exchange("doctor", "--as", folder).code == 0
+
+
+@pytest.mark.parametrize("forgotten", ["--clearance", "--purpose", "--area"])
+def test_no_right_is_taken_away_by_leaving_it_out(exchange: Command, community: Community, forgotten: str) -> None:
+    said = {"--clearance": "RES", "--purpose": "P3", "--area": "DRG"}
+    words = [word for name, value in said.items() if name != forgotten for word in (name, value)]
+
+    told = exchange("participant", "rights", "ncb-fra", *words, "--as", community.officers[0])
+
+    assert told.code == 2
+    assert forgotten in told.err
 
 
 def test_with_both_officers_at_hand_one_command_admits(exchange: Command, community: Community, tmp_path: Path) -> None:

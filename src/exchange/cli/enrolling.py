@@ -10,6 +10,7 @@ from exchange.cli.options import Json
 from exchange.cli.screen import show, table
 from exchange.client import Identity, Pin, enrol
 from exchange.client.enrolment import FILE
+from exchange.jose import public_key
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -27,11 +28,17 @@ def _keygen(
 ) -> None:
     """Make a profile with three new keys, and the enrolment to hand to the operator. No private key leaves it."""
     identity = Identity(participant=participant, name=name, tier=tier, country=country)
-    enrol(directory, Pin.load(pin), identity, now=datetime.now(UTC))
-    enrolment = directory / FILE
+    made = enrol(directory, Pin.load(pin), identity, now=datetime.now(UTC))
+    facts = {
+        "participant": participant,
+        "profile": str(directory),
+        "enrolment": str(directory / FILE),
+        "thumbprint": ", ".join(public_key(key["jwk"]).kid for key in made.officers),
+    }
     show(
         json,
-        {"participant": participant, "profile": str(directory), "enrolment": str(enrolment)},
-        table(("", ""), [("participant", participant), ("profile", directory), ("enrolment", enrolment)]),
+        facts,
+        table(("", ""), facts.items()),
         f"The enrolment is public: hand it to the operator, who admits it by `exchange participant admit {FILE}`.",
+        "Tell the officer key's thumbprint by another way, as by telephone: the officers compare it before they sign.",
     )

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from exchange import instant
+from exchange.cli.changes import tell
 from exchange.cli.options import As, Json, ask
-from exchange.cli.participants import told
 from exchange.cli.screen import show, table
 from exchange.client import Client, Proposed
 from exchange.client.enrolment import window_from
@@ -78,7 +78,7 @@ def _add(
         write_private(path, key.to_pem())
         return made
 
-    told(json, ask(profile, added))
+    tell(json, ask(profile, added))
 
 
 def _revoke(
@@ -94,4 +94,4 @@ def _revoke(
         owner = participant or client.profile.participant
         return await client.officer.propose(ChangeKind.KEY_REVOKE, participant=owner, kid=kid, reason=reason)
 
-    told(json, ask(profile, revoked))
+    tell(json, ask(profile, revoked))

@@ -1,19 +1,26 @@
 """`participant`: who takes part, and how the operator's officers admit, widen, narrow, suspend."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from exchange import jose
+from exchange.cli.changes import Waiting, propose, tell
 from exchange.cli.options import As, Json, ask
 from exchange.cli.screen import note, show, table
 from exchange.client import Client, Enrolment, Proposed, Rights, introduce
 from exchange.participant import ChangeKind
 
 Id = Annotated[str, typer.Argument(help="a participant, as ncb-fra", show_default=False)]
-Clearance = Annotated[str, typer.Option(help="the highest classification: PUB, OUO, RES, CON")]
-Purposes = Annotated[list[str], typer.Option("--purpose", help="P1 to P9, A1, S1, X1; several times")]
-Areas = Annotated[list[str], typer.Option("--area", help="a crime area, as DRG or ENV.WLD; several times")]
+Clearance = Annotated[str, typer.Option(help="the highest classification: PUB, OUO, RES, CON", show_default=False)]
+Purposes = Annotated[
+    list[str], typer.Option("--purpose", help="P1 to P9, A1, S1, X1; several times", show_default=False)
+]
+Areas = Annotated[
+    list[str], typer.Option("--area", help="a crime area, as DRG or ENV.WLD; several times", show_default=False)
+]
 
 
 def group() -> typer.Typer:
@@ -73,23 +80,19 @@ def _admit(
         show(json, {"participant": name, "state": "applied"}, f"{name} is admitted, with its keys and its rights.")
         return
     proposed = ask(profile, lambda client: client.officer.admit(stated.identity, stated.officers))
-    told(json, proposed)
+    tell(json, proposed)
     if not json:
         note(f"when it is approved: exchange participant approve {proposed.change} --enrolment {enrolment} --as ...")
-        note(f"then its rights: exchange participant rights {name} --clearance {clearance} ...")
+        note(f"then its rights: exchange participant rights {name} --clearance {clearance} --purpose ... --area ...")
 
 
 def _rights(
-    participant: Id,
-    profile: As,
-    clearance: Clearance = "OUO",
-    purposes: Purposes = [],  # noqa: B006
-    areas: Areas = [],  # noqa: B006
-    json: Json = False,
+    participant: Id, profile: As, clearance: Clearance, purposes: Purposes, areas: Areas, json: Json = False
 ) -> None:
-    """Say all that a participant may from now on. Two officers to widen, one to narrow."""
-    rights = Rights(clearance=clearance, purposes=purposes, crime_areas=areas)
-    told(json, ask(profile, lambda client: client.officer.grant(participant, rights)))
+    """Say all that a participant may from now on; `none` for no purpose or area. Two officers widen, one narrows."""
+    # All three are asked for: one that is left out would be taken away in silence, and one officer suffices for that.
+    rights = Rights(clearance=clearance, purposes=_listed(purposes), crime_areas=_listed(areas))
+    tell(json, ask(profile, lambda client: client.officer.grant(participant, rights)))
 
 
 def _suspend(
@@ -111,7 +114,7 @@ def _pending(profile: As, json: Json = False) -> None:
     waiting = ask(profile, lambda client: client.officer.waiting())
     shown = [
         {"change": w.change.id, "kind": w.change.kind.value, "made_at": w.change.content["made_at"], "signer": w.signer}
-        | {"content": _without_texts(w.change.content)}
+        | {"content": _without_texts(w.change.content), "thumbprints": _thumbprints(w.change.content)}
         for w in waiting
     ]
     rows = [(s["change"], s["kind"], s["content"].get("participant"), s["made_at"], _told_briefly(s)) for s in shown]
@@ -120,7 +123,7 @@ def _pending(profile: As, json: Json = False) -> None:
 
 
 def _approve(
-    change: Annotated[str, typer.Argument(help="the change's id, see `participant pending`", show_default=False)],
+    change: Waiting,
     profile: As,
     enrolment: Annotated[
         Path | None, typer.Option(help="after an admission: carry the newcomer's own keys in, too")
@@ -136,29 +139,27 @@ def _approve(
             await client.officer.carry(one)
         return outcome
 
-    told(json, ask(profile, approved))
-
-
-def told(as_json: bool, proposed: Proposed) -> None:
-    """What became of a change."""
-    state = "applied" if proposed.applied else "pending"
-    document = {"change": proposed.change, "state": state, "missing": proposed.missing}
-    words = (
-        f"In force since position {proposed.receipt.position}."
-        if proposed.applied
-        else f"Waits for {proposed.missing} more officer(s): exchange participant approve {proposed.change} --as ..."
-    )
-    show(as_json, document | {"position": proposed.receipt.position}, f"Change {proposed.change}. {words}")
+    tell(json, ask(profile, approved))
 
 
 def _set_status(profile: Path, participant: str, status: str, reason: str, json: bool) -> None:
     content: dict[str, Any] = {"participant": participant, "status": status} | ({"reason": reason} if reason else {})
-    told(json, ask(profile, lambda client: client.officer.propose(ChangeKind.STATUS, **content)))
+    propose(profile, ChangeKind.STATUS, json, **content)
 
 
 async def _introduced(one: Client, second: Path, enrolment: Enrolment, rights: Rights) -> None:
     async with Client.open(second) as two:
         await introduce(one, two, enrolment, rights)
+
+
+def _listed(values: list[str]) -> list[str]:
+    return [] if values == ["none"] else values
+
+
+def _thumbprints(content: Mapping[str, Any]) -> list[str]:
+    """Of the keys that a change brings: what an officer compares with its owner before approving."""
+    keys = [*content.get("officers", ()), *([content] if "jwk" in content else ())]
+    return [jose.public_key(key["jwk"]).kid for key in keys]
 
 
 def _without_texts(content: Any) -> dict[str, Any]:
@@ -171,4 +172,5 @@ def _without_texts(content: Any) -> dict[str, Any]:
 
 def _told_briefly(shown: dict[str, Any]) -> str:
     known = {"v", "aud", "id", "made_at", "kind", "participant", "jwk", "officers"}
-    return ", ".join(f"{name}: {value}" for name, value in shown["content"].items() if name not in known)
+    told = [f"{name}: {value}" for name, value in shown["content"].items() if name not in known]
+    return ", ".join(told + [f"key: {kid}" for kid in shown["thumbprints"]])

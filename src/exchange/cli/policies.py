@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from exchange.cli.changes import Waiting, propose, tell
 from exchange.cli.options import As, Json, ask, server_modules
-from exchange.cli.participants import told
 from exchange.cli.screen import REFUSED, Failed, show, table
 from exchange.cli.serving import operating
 from exchange.participant import ChangeKind, policy_digest
@@ -123,16 +123,16 @@ def _propose(
     """Propose a policy set; it is checked, its cases are run, and a second officer activates it."""
     texts = _texts(folder, None)
     _policy_set(texts)
-    told(json, ask(profile, lambda client: client.officer.propose(ChangeKind.POLICY, policy=texts)))
+    propose(profile, ChangeKind.POLICY, json, policy=texts)
 
 
 def _activate(
-    change: Annotated[str, typer.Argument(help="the proposal's id, see `participant pending`", show_default=False)],
+    change: Waiting,
     profile: As,
     json: Json = False,
 ) -> None:
     """Approve a proposed policy set: it is in force with the next decision."""
-    told(json, ask(profile, lambda client: client.officer.approve(change)))
+    tell(json, ask(profile, lambda client: client.officer.approve(change)))
 
 
 def _texts(folder: Path | None, profile: Path | None) -> dict[str, Any]:
