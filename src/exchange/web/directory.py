@@ -21,7 +21,7 @@ def add_routes(app: FastAPI, registry: Registry, edge: Edge) -> None:
     @app.get("/v1/directory", operation_id="directory", tags=["directory"])
     async def directory(caller: Calling) -> Response:
         """Who takes part, as the caller may see it."""
-        return as_json(registry.directory(caller))
+        return as_json(await registry.directory(caller))
 
     @app.get("/v1/directory/changes", operation_id="changes", tags=["directory"])
     async def changes(caller: Calling, after: _After = 0, limit: _Limit = 500) -> Response:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from exchange import instant, jose, participant, policy, receipt, strictjson
+from exchange import jose, participant, policy, receipt, strictjson
 from exchange.act import Act, NewChange, NewProposal, Repeated
 from exchange.committer import Committer
-from exchange.label import Tier
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import (
     APPROVAL_LIMIT,
@@ -20,13 +19,13 @@ from exchange.participant import (
     Change,
     ChangeKind,
     Judged,
-    Key,
-    Participant,
     SignedChange,
 )
-from exchange.policy import Standing
+from exchange.policy import Standing, may_inspect
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
+from exchange.registry import look
+from exchange.registry.shown import Viewer, history_entry
 from exchange.schema import Schemas
 from exchange.store import Store, StoredChange
 
@@ -51,28 +50,38 @@ class Registry:
     prove: Callable[..., Awaitable[Receipt]]
     schemas: Schemas
 
-    def directory(self, caller: Caller) -> dict[str, Any]:
-        """Who takes part, as the caller may see it: clearance is shown to NCBs, status to nobody but oneself."""
+    async def directory(self, caller: Caller) -> dict[str, Any]:
+        """Who takes part, as the caller may see it. Raises Refusal(NOT_ALLOWED) if oversight ends at this moment."""
         standing = self.standing()
-        directory = standing.directory
+        directory, viewer = standing.directory, self._viewer(standing, caller)
+        participants = [viewer.shown(who) for who in directory]
+        if viewer.oversees:
+            await self._overseen(standing, caller, f"directory {directory.version}", len(participants))
         return {
             "origin": directory.origin,
             "version": directory.version,
             "policy": directory.policy,
             "training": directory.training,
-            "participants": [_shown(p, caller.participant) for p in directory],
+            "participants": participants,
         }
 
     async def changes(self, caller: Caller, *, after: int, limit: int) -> dict[str, Any]:
-        """The changes that the caller may see, from genesis on, with what verifies them: leaf, bytes and opening."""
+        """The changes that the caller may see, from genesis on, with what verifies them: leaf, bytes and opening.
+
+        Raises as `directory`.
+        """
         genesis, found, waiting = await asyncio.to_thread(self._history, after, limit)
-        shown = [c for c in found if _may_see(c.kind, c.participant, caller.participant)]
+        standing = self.standing()
+        viewer = self._viewer(standing, caller)
+        shown = [change for change in found if viewer.sees(change)]
+        if viewer.oversees_any(shown):
+            await self._overseen(standing, caller, f"directory changes after {after}", len(shown))
         answer: dict[str, Any] = {
             "genesis": genesis,
-            "changes": [_history_entry(c) for c in shown],
+            "changes": [history_entry(change) for change in shown],
             "next": found[-1].position if len(found) == limit else None,
         }
-        if caller.participant.id == self.standing().directory.operator:
+        if viewer.runs:
             answer["pending"] = [
                 {"id": p.id, "change": p.signed.change.decode(), "position": p.position} for p in waiting
             ]
@@ -120,6 +129,21 @@ class Registry:
         else:
             proven = receipt.of(outcome, Field.CHANGE)
         return Recorded(change=judged.change.id, receipt=proven, missing=judged.missing)
+
+    @staticmethod
+    def _viewer(standing: Standing, caller: Caller) -> Viewer:
+        return Viewer.under(standing, standing.directory.participants[caller.participant.id])
+
+    async def _overseen(self, standing: Standing, caller: Caller, at: str, count: int) -> None:
+        await look.record(
+            self.committer,
+            standing,
+            caller,
+            at=at,
+            count=count,
+            may=lambda standing, who: may_inspect(standing.policy, who),
+            otherwise=Reason.NOT_ALLOWED,
+        )
 
     def _judge(self, signed: SignedChange, standing: Standing, now: datetime) -> Judged:
         # Its own position is not known before the commit; the fold there uses the real one.
@@ -197,47 +221,3 @@ def _check_policy(change: Change) -> None:
 
 def _policy_of(change: Change) -> bytes | None:
     return strictjson.write(change.content["policy"]) if change.kind is ChangeKind.POLICY else None
-
-
-def _may_see(kind: ChangeKind, about: str, viewer: Participant) -> bool:
-    return kind.public or viewer.tier in (Tier.T0, Tier.T6) or viewer.id == about
-
-
-def _history_entry(change: StoredChange) -> dict[str, Any]:
-    return {
-        "position": change.position,
-        "leaf": change.leaf.decode(),
-        "change": change.signed.change.decode(),
-        "approvals": [a.decode() for a in change.signed.approvals],
-        "opening": jose.encode(change.key.salt(Field.CHANGE)),
-    }
-
-
-def _shown(subject: Participant, viewer: Participant) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": subject.id,
-        "name": subject.name,
-        "tier": subject.tier.value,
-        "country": subject.country,
-        "exercise": subject.exercise,
-        "keys": [_shown_key(key) for key in subject.keys.values()],
-    }
-    whole = viewer.tier in (Tier.T0, Tier.T6) or viewer.id == subject.id
-    if whole or viewer.tier is Tier.T1:
-        shown["clearance"] = subject.clearance.name
-    if whole:
-        shown["status"] = subject.status.value
-        shown["purposes"] = sorted(subject.purposes)
-        shown["crime_areas"] = sorted(subject.crime_areas)
-    return shown
-
-
-def _shown_key(key: Key) -> dict[str, Any]:
-    return {
-        "kid": key.kid,
-        "use": key.use.value,
-        "jwk": key.verifying.jwk,
-        "not_before": instant.write(key.not_before),
-        "not_after": instant.write(key.not_after),
-        "revoked_at": None if key.revoked_at is None else instant.write(key.revoked_at),
-    }

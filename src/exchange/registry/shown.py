@@ -1,0 +1,87 @@
+"""What of the directory is whose to see.
+
+Everybody is shown who takes part and with which keys. Rights, status and their reasons are shown to those whom they
+concern, to the operator, and to oversight as long as the policy lets it inspect (R46). Who is suspended is shown its
+own, and of the others what is public.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from exchange import instant, jose
+from exchange.label import Tier
+from exchange.leaf import Field
+from exchange.participant import Key, Participant
+from exchange.policy import Standing, may_inspect
+from exchange.store import StoredChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """Somebody who looks, under what is in force. oversees: shown what is reserved for control; each look is recorded.
+    runs: the operator.
+    """
+
+    who: Participant
+    oversees: bool
+    runs: bool
+
+    @classmethod
+    def under(cls, standing: Standing, who: Participant) -> Self:
+        """who: as it stands in this very directory."""
+        return cls(
+            who=who,
+            oversees=may_inspect(standing.policy, who),
+            runs=who.active and who.id == standing.directory.operator,
+        )
+
+    def sees(self, change: StoredChange) -> bool:
+        return change.kind.public or self.concerned(change) or self.oversees or self.runs
+
+    def concerned(self, change: StoredChange) -> bool:
+        return change.participant == self.who.id
+
+    def oversees_any(self, changes: list[StoredChange]) -> bool:
+        """Whether control alone lets it see one of these."""
+        return self.oversees and any(not change.kind.public and not self.concerned(change) for change in changes)
+
+    def shown(self, subject: Participant) -> dict[str, Any]:
+        """A participant as it is listed to this viewer."""
+        shown: dict[str, Any] = {
+            "id": subject.id,
+            "name": subject.name,
+            "tier": subject.tier.value,
+            "country": subject.country,
+            "exercise": subject.exercise,
+            "keys": [_shown_key(key) for key in subject.keys.values()],
+        }
+        whole = self.oversees or self.runs or self.who.id == subject.id
+        if whole or (self.who.tier is Tier.T1 and self.who.active):
+            shown["clearance"] = subject.clearance.name
+        if whole:
+            shown["status"] = subject.status.value
+            shown["purposes"] = sorted(subject.purposes)
+            shown["crime_areas"] = sorted(subject.crime_areas)
+        return shown
+
+
+def history_entry(change: StoredChange) -> dict[str, Any]:
+    """A change with all that verifies it: its leaf, its bytes, and what opens the leaf's commitment to them."""
+    return {
+        "position": change.position,
+        "leaf": change.leaf.decode(),
+        "change": change.signed.change.decode(),
+        "approvals": [a.decode() for a in change.signed.approvals],
+        "opening": jose.encode(change.key.salt(Field.CHANGE)),
+    }
+
+
+def _shown_key(key: Key) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "use": key.use.value,
+        "jwk": key.verifying.jwk,
+        "not_before": instant.write(key.not_before),
+        "not_after": instant.write(key.not_after),
+        "revoked_at": None if key.revoked_at is None else instant.write(key.revoked_at),
+    }
