@@ -146,7 +146,8 @@ class Acknowledgement(SQLModel, table=True):
 
 
 class Change(SQLModel, table=True):
-    """A change of the directory, in force since its position.
+    """A change of the directory, in force since its position. Sealed under its item key, where it is reserved: jws and
+    approvals. What it is about, of what kind it is and a digest of it stand in clear.
 
     Evidence: position, jws, approvals (the commitment to the change).
     Derived: id, kind, participant, public (the payload of the jws), digest (its signed bytes).
@@ -166,6 +167,8 @@ class Change(SQLModel, table=True):
 
 class Proposal(SQLModel, table=True):
     """A change that waits, or waited, for more officers. It waits while no change has its id; the newest counts.
+
+    Sealed under its item key: jws and approvals.
 
     Evidence: position, jws, approvals (the commitment to the change).
     Derived: id (the payload of the jws).

@@ -262,6 +262,16 @@ async def test_one_act_that_cannot_be_written_does_not_hurt_the_others(running: 
     running.verify()
 
 
+async def test_the_log_names_a_rows_fault_and_quotes_no_row(running: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """PostgreSQL's own words would be: Failing row contains (1, ..., ncb-fra, too short, ...)."""
+    await running.commit(message(running.standing, ulid="too short"))
+
+    code = {"sqlite": "SQLITE_CONSTRAINT_CHECK", "postgresql": "23514"}[running.store.dialect]
+    [said] = [record.getMessage() for record in caplog.records if record.name == "exchange.committer"]
+    assert code in said
+    assert not any(quoted in caplog.text for quoted in ("too short", "ncb-", "Failing", "item"))
+
+
 async def test_a_leaf_that_is_too_long_hurts_nobody_else(running: Gateway) -> None:
     endless = page(running.standing, "ncb-ita", *range(2000))
 

@@ -7,12 +7,14 @@ from sqlalchemy import event
 
 from exchange.cursor import START, Place
 from exchange.leaf import Field
+from exchange.participant import ChangeKind
+from exchange.receipt import Committed
 from exchange.refusal import Reason, Refusal
 from exchange.store import StoredItem, Tampered
-from exchange.store.rows import ITEM, SEALED
+from exchange.store.rows import CHANGE, ITEM, PROPOSAL, SEALED
 from tests import world as worlds
 from tests.committer.test_commit import ask
-from tests.gateway import Gateway, acknowledgement, item_of, message, page
+from tests.gateway import Gateway, acknowledgement, admission, change, item_of, message, page
 
 
 async def test_an_inbox_is_read_in_the_order_of_release_from_any_place(running: Gateway) -> None:
@@ -122,6 +124,29 @@ async def test_the_database_alone_tells_no_words(running: Gateway, founded: str)
     assert item_of(act).token.split(b".")[1] not in held
     assert b"u-117" not in held
     assert b"EXERCISE" not in held
+
+
+async def test_the_database_alone_tells_neither_rights_nor_status_nor_why_nor_what_waits(running: Gateway) -> None:
+    world, (first, second) = running.world, running.world.officers
+    await running.committer.commit(change(running.standing, admission(world, "ncb-uto"), running.now))
+    suspended = {"participant": "ncb-uto", "status": "suspended", "reason": "the minister asked for it"}
+    reserved = world.signed(ChangeKind.STATUS, first, **suspended)
+    waiting = world.signed(ChangeKind.STATUS, second, participant="ncb-uto", status="active", reason="it was a mistake")
+    for signed in (reserved, waiting):
+        assert isinstance(await running.committer.commit(change(running.standing, signed, running.now)), Committed)
+
+    with running.store._reading.connect() as connection:
+        admitted, kept = sorted(connection.execute(CHANGE.select()))
+        [proposed] = connection.execute(PROPOSAL.select())
+    public, *_ = running.store.changes(-1, 9)
+    assert admitted.jws == public.signed.change
+    assert admitted.approvals == public.signed.approvals[0]
+    for row, signed in ((kept, reserved), (proposed, waiting)):
+        held = b"".join(value for value in row if isinstance(value, bytes))
+        assert not any(segment in held for segment in signed.change.split(b"."))
+    assert running.store.changes(admitted.position, 9)[0].signed == reserved
+    assert [proposal.signed for proposal in running.store.proposals()] == [waiting]
+    running.verify()
 
 
 async def test_what_is_sealed_with_a_leaf_opens_again(running: Gateway) -> None:

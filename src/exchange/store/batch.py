@@ -24,7 +24,7 @@ from exchange.store.rows import (
     READING,
     SEALED,
     TILE,
-    write_approvals,
+    write_signed,
 )
 from exchange.store.vault import Content, KeyWrap
 
@@ -109,9 +109,9 @@ class BatchRows:
             case NewAcknowledgement(reader=reader, item=item, token=token):
                 rows["acknowledgement"].append((item, reader, position, self._at, content.seal("token", token)))
             case NewProposal(change=id, signed=signed):
-                rows["proposal"].append((position, id, signed.change, write_approvals(signed)))
+                rows["proposal"].append((position, id, *write_signed(signed, content)))
             case NewChange() as change:
-                self._add_change(position, change)
+                self._add_change(position, change, content)
 
     def _add_item(self, position: int, item: NewItem, content: Content) -> None:
         label, token = content.seal("label", item.label), content.seal("token", item.token)
@@ -119,8 +119,9 @@ class BatchRows:
         self._rows["item"].append(row)
         self._rows["delivery"] += [(reader, position, position, self._at) for reader in item.readers]
 
-    def _add_change(self, position: int, change: NewChange) -> None:
+    def _add_change(self, position: int, change: NewChange, content: Content) -> None:
         signed, kind = change.signed, change.kind
-        digest, approvals = participant.digest_of(signed.change), write_approvals(signed)
-        row = (position, change.change, digest, kind.value, change.participant, kind.public, signed.change, approvals)
+        digest = participant.digest_of(signed.change)
+        texts = write_signed(signed, None if kind.public else content)
+        row = (position, change.change, digest, kind.value, change.participant, kind.public, *texts)
         self._rows["change"].append(row)

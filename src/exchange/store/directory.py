@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 from exchange.participant import ChangeKind
 from exchange.store.held import StoredChange, StoredProposal
 from exchange.store.rows import CHANGE, ENTRY, POLICY_SET, PROPOSAL, SEALED, Rows, read_signed
+from exchange.store.vault import Content
 
 _change, _proposal = CHANGE.c, PROPOSAL.c
 
@@ -27,12 +28,12 @@ class DirectoryRows(Rows):
 
     def proposals(self) -> Sequence[StoredProposal]:
         """What waits, oldest first."""
-        return [_proposed(*row) for row in self._ask(_waiting().order_by(_proposal.position))]
+        return [self._proposal_of(*row) for row in self._ask(_waiting().order_by(_proposal.position))]
 
     def proposal(self, change: str) -> StoredProposal | None:
         """What waits under this id."""
         row = self._ask_one(_waiting().where(_proposal.id == change).order_by(_proposal.position.desc()).limit(1))
-        return None if row is None else _proposed(*row)
+        return None if row is None else self._proposal_of(*row)
 
     def policy_texts(self, digest: str) -> bytes | None:
         """A policy set that was in force at some time."""
@@ -41,16 +42,21 @@ class DirectoryRows(Rows):
 
     def _change_of(self, row: Any) -> StoredChange:
         position, id, kind, participant, public, jws, approvals, leaf, wrapped = row
+        key = self._wrap.unwrap(wrapped, position)
         return StoredChange(
             position=position,
             id=id,
             kind=ChangeKind(kind),
             participant=participant,
             public=public,
-            signed=read_signed(jws, approvals),
+            signed=read_signed(jws, approvals, Content.of(key, position)),
             leaf=leaf,
-            key=self._wrap.unwrap(wrapped, position),
+            key=key,
         )
+
+    def _proposal_of(self, position: int, id: str, jws: bytes, approvals: bytes, wrapped: bytes) -> StoredProposal:
+        content = Content.of(self._wrap.unwrap(wrapped, position), position)
+        return StoredProposal(position=position, id=id, signed=read_signed(jws, approvals, content))
 
 
 def _changes() -> Select[Any]:
@@ -70,10 +76,6 @@ def _changes() -> Select[Any]:
 
 def _waiting() -> Select[Any]:
     """Proposals whose change is not in force."""
-    source = PROPOSAL.outerjoin(CHANGE, _change.id == _proposal.id)
-    columns = select(_proposal.position, _proposal.id, _proposal.jws, _proposal.approvals)
-    return columns.select_from(source).where(_change.id.is_(None))
-
-
-def _proposed(position: int, id: str, jws: bytes, approvals: bytes) -> StoredProposal:
-    return StoredProposal(position=position, id=id, signed=read_signed(jws, approvals))
+    source = PROPOSAL.join(SEALED, SEALED.c.position == _proposal.position)
+    columns = select(_proposal.position, _proposal.id, _proposal.jws, _proposal.approvals, SEALED.c.wrapped)
+    return columns.select_from(source.outerjoin(CHANGE, _change.id == _proposal.id)).where(_change.id.is_(None))

@@ -10,6 +10,15 @@ StoreFault
     `-- HeadBehind  the trail ends before, or reads other than, a tree that was signed
 """
 
+from typing import Any
+
+
+def named(error: Any) -> str:
+    """A driver's error by its kind and code, for a log. Its text is kept out: databases quote the row that failed."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return f"{type(cause).__name__} {code}" if code else type(cause).__name__
+
 
 class StoreFault(Exception):
     """Something is wrong with the store."""

@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 
 from exchange import tables
 from exchange.participant import SignedChange
-from exchange.store.vault import KeyWrap
+from exchange.store.vault import Content, KeyWrap
 
 assert tables.REVISION  # importing the module is what declares the tables
 _TABLES = SQLModel.metadata.tables
@@ -27,6 +27,8 @@ TILE = _TABLES["tile"]
 HEAD = _TABLES["head"]
 BATCH = _TABLES["batch"]
 
+_SEALED = b"\0"
+
 
 class Rows(ABC):
     """Whoever can ask: the store by any of its reading connections, the writer within its transaction."""
@@ -42,10 +44,17 @@ class Rows(ABC):
         return rows[0] if rows else None
 
 
-def write_approvals(signed: SignedChange) -> bytes:
-    return b"\n".join(signed.approvals)
+def write_signed(signed: SignedChange, content: Content | None) -> tuple[bytes, bytes]:
+    """-> (jws, approvals) as they lie in a row: in clear, or sealed behind a byte that no JWS begins with."""
+    texts = {"jws": signed.change, "approvals": b"\n".join(signed.approvals)}
+    if content is None:
+        return texts["jws"], texts["approvals"]
+    jws, approvals = (_SEALED + content.seal(name, text) for name, text in texts.items())
+    return jws, approvals
 
 
-def read_signed(jws: bytes, approvals: bytes) -> SignedChange:
-    """A compact JWS has no line breaks in it."""
+def read_signed(jws: bytes, approvals: bytes, content: Content) -> SignedChange:
+    """The inverse of `write_signed`. A compact JWS has no line breaks in it. Raises Tampered."""
+    if jws[:1] == _SEALED:
+        jws, approvals = content.open("jws", jws[1:]), content.open("approvals", approvals[1:])
     return SignedChange(change=jws, approvals=tuple(approvals.split(b"\n")) if approvals else ())

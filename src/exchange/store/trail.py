@@ -107,9 +107,10 @@ class TrailRows(Rows):
     def _entry_of(self, row: Any) -> StoredEntry:
         position, leaf, wrapped, sealed, jws, approvals = row
         key = self._wrap.unwrap(wrapped, position)
-        texts = Content.of(key, position).open_texts(sealed, leaf)
+        content = Content.of(key, position)
+        texts = content.open_texts(sealed, leaf)
         if jws is not None:
-            texts[Field.CHANGE] = read_signed(jws, approvals).committed()
+            texts[Field.CHANGE] = read_signed(jws, approvals, content).committed()
         return StoredEntry(position=position, leaf=leaf, key=key, texts=texts)
 
 

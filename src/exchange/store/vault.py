@@ -20,7 +20,13 @@ _NONCE = 12  # bytes
 _LENGTH = struct.Struct(">BI")
 
 # One text each under a content key: a nonce of its own name is used once, for no position is ever written twice.
-_NONCES = {"texts": b"exch/1/texts", "label": b"exch/1/label", "token": b"exch/1/token"}
+_NONCES = {
+    "texts": b"exch/1/texts",
+    "label": b"exch/1/label",
+    "token": b"exch/1/token",
+    "jws": b"exch/1/jws  ",
+    "approvals": b"exch/1/apprv",
+}
 _ORDER = tuple(Field)
 _INDEX = {name: n for n, name in enumerate(_ORDER)}
 

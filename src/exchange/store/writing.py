@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from exchange.store.batch import BatchRows, NewBatch
 from exchange.store.directory import DirectoryRows
-from exchange.store.faults import OutcomeUnknown, Unavailable, Unwritable
+from exchange.store.faults import OutcomeUnknown, Unavailable, Unwritable, named
 from exchange.store.head import Head, HeadKey
 from exchange.store.held import Found, to_micros
 from exchange.store.notices import CHANNEL, Notice
@@ -111,7 +111,7 @@ class Transaction(TrailRows, DirectoryRows):
         try:
             self._cursor.execute("COMMIT")
         except self._connection.dialect.loaded_dbapi.Error as error:
-            raise OutcomeUnknown(f"the commit was not answered: {error}") from error
+            raise OutcomeUnknown(f"the commit was not answered: {named(error)}") from error
         finally:
             self.ended = True
         if self._notices:
@@ -159,9 +159,9 @@ class Writer:
             transaction = Transaction(self._connect(), self._wrap, self._head_key, self._notices)
             yield transaction
         except self._away as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
+            raise Unavailable(f"the database does not answer: {named(error)}") from error
         except self._errors as error:
-            raise Unwritable(f"the database refuses the rows: {error}") from error
+            raise Unwritable(f"the database refuses the rows: {named(error)}") from error
         except OutcomeUnknown:
             self.close()
             raise
@@ -192,7 +192,7 @@ class Writer:
     def _watch_warnings(self, connection: Any) -> None:
         def note(diagnostic: Any) -> None:
             if (diagnostic.sqlstate or "").startswith("01"):
-                self._notices.append(diagnostic.message_primary or diagnostic.sqlstate)
+                self._notices.append(diagnostic.sqlstate)
 
         connection.add_notice_handler(note)
 
