@@ -36,7 +36,7 @@ demo: compiled ## play the story on an exchange of its own (KEEP=1 leaves it run
 	@$(BIN)/exchange demo $(if $(KEEP),--keep)
 
 serve: compiled ## serve a training exchange from ./.exchange, made if it is not there
-	@test -d $(SERVED) || $(BIN)/exchange init $(SERVED) --origin $(ORIGIN) --training
+	@test -f $(SERVED)/exchange.toml || $(BIN)/exchange init $(SERVED) --origin $(ORIGIN) --training
 	@$(BIN)/exchange serve $(SERVED)
 
 test: compiled ## run the tests, on SQLite and on a real PostgreSQL

@@ -109,6 +109,10 @@ def test_a_folder_without_settings_is_no_exchange(tmp_path: Path) -> None:
         ({"public_url": "ftp://exchange.example"}, "public_url"),
         ({"public_url": "https://exchange.example/"}, "public_url"),
         ({"public_url": "https://exchange.example?x"}, "public_url"),
+        ({"public_url": "https://exchange example"}, "public_url"),
+        ({"database": "mysql://db.example/exchange"}, "database"),
+        ({"database": "exchange.db"}, "database"),
+        ({"database": "postgresql://exchange:q7@db.example:many/exchange"}, "database"),
         ({"port": 65536}, "port"),
         ({"port": "many"}, "port"),
     ],
@@ -142,10 +146,11 @@ def test_a_variable_that_cannot_be_read_is_refused_in_words(tmp_path: Path, monk
 
 def test_what_is_wrong_in_a_setting_is_not_repeated(tmp_path: Path) -> None:
     """It could be a password in a database's address."""
-    with pytest.raises(Misconfigured) as told:
-        Settings.load(written(tmp_path, port="q7_canary", database=5))
+    for wrong in ({"port": "q7_canary", "database": 5}, {"database": "postgresql://x:y@db.example:q7_canary/x"}):
+        with pytest.raises(Misconfigured) as told:
+            Settings.load(written(tmp_path, **wrong))
 
-    assert "q7_canary" not in str(told.value)
+        assert "q7_canary" not in str(told.value)
 
 
 def test_plain_http_is_for_training_only(tmp_path: Path) -> None:

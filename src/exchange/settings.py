@@ -8,8 +8,9 @@ anything opens.
 import stat
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 FILE = "exchange.toml"
@@ -45,8 +46,8 @@ class Settings(BaseSettings):
     folder: Path
     origin: str = Field(pattern=r"^[a-z0-9.-]+(/[a-z0-9.-]+)*$", max_length=128)
     genesis: str = Field(pattern=r"^[0-9a-f]{64}$")
-    public_url: str = Field(pattern=r"^https?://[^/?#]+$")
-    database: str
+    public_url: str = Field(pattern=r"^https?://[^/?#\s]+$")
+    database: str = Field(pattern=r"^(sqlite:///|postgresql(\+psycopg)?://).")
     training: bool = False
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
@@ -70,25 +71,44 @@ class Settings(BaseSettings):
         """Read, check and hand out. Raises Misconfigured."""
         if not (folder / FILE).is_file():
             raise Misconfigured(f"there is no {FILE} in {folder}: make an exchange there with `exchange init {folder}`")
-        try:
-            settings = cls(folder=folder, **overrides)
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-            raise Misconfigured(f"{folder / FILE}: {wrong}") from None
-        except ValueError as error:
-            raise Misconfigured(f"{folder / FILE}, or a variable EXCHANGE_...: {error}") from None
-        settings.refuse_what_is_unsafe()
+        settings = cls._made(folder / FILE, folder=folder, **overrides)
+        for name in SECRETS:
+            settings._refuse_readable(folder / "secrets" / name)
         return settings
 
-    def refuse_what_is_unsafe(self) -> None:
-        """Readable secrets, and plain http in public."""
-        if not self.training and not self.public_url.startswith("https://"):
+    @classmethod
+    def foreseen(cls, folder: Path, **members: Any) -> Self:
+        """Those of an exchange that is still to be founded, so that none is that could not be served afterwards.
+
+        members: all but its genesis. Raises Misconfigured.
+        """
+        return cls._made("the exchange to be founded", folder=folder, genesis="0" * 64, **members)
+
+    @classmethod
+    def _made(cls, what: object, **members: Any) -> Self:
+        try:
+            settings = cls(**members)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            raise Misconfigured(f"{what}: {wrong}") from None
+        except ValueError as error:
+            raise Misconfigured(f"{what}, or a variable EXCHANGE_...: {error}") from None
+        if not settings.training and not settings.public_url.startswith("https://"):
             raise Misconfigured(
                 "public_url is plain http, and this is not a training exchange: put a TLS proxy in front of it and "
                 "set public_url to its https address"
             )
-        for name in SECRETS:
-            self._refuse_readable(self.folder / "secrets" / name)
+        return settings
+
+    @field_validator("database")
+    @classmethod
+    def _has_a_port_if_any(cls, database: str) -> str:
+        try:
+            urlsplit(database).port  # noqa: B018  it is worked out, and refused, when it is asked for
+        except ValueError:
+            # In words of our own, for the error quotes the address, and a password may stand in it.
+            raise ValueError("this is no address of a database") from None
+        return database
 
     def secret(self, name: str) -> bytes:
         return (self.folder / "secrets" / name).read_bytes()

@@ -365,6 +365,27 @@ def test_a_message_that_cannot_be_made_is_wrong_usage(
     assert told.code == 2
 
 
+def test_a_file_that_cannot_be_written_is_told_in_words(
+    exchange: Command, community: Community, tmp_path: Path
+) -> None:
+    """By name, also where a folder of the path is a file."""
+    (tmp_path / "file").write_text("")
+    auditor, pin = ("--as", community.profile("ovs-auditor")), community.served.folder / "pin.json"
+    identity = ("--name", "N", "--country", "FRA")
+
+    for words in (
+        ("trail", "export", tmp_path / "nowhere" / "trail.jsonl", *auditor),
+        ("keygen", "ncb-xyz", "--dir", tmp_path / "file" / "profile", "--pin", pin, *identity),
+        ("init", tmp_path / "file" / "x", "--origin", "exchange.example/x", "--training"),
+    ):
+        told = exchange(*words)
+
+        assert (told.code, told.out) == (2, ""), words
+        assert told.err.startswith("FILE_WRONG: ")
+        assert str(tmp_path) in told.err
+        assert "Traceback" not in told.err
+
+
 def test_help_names_the_exit_codes(exchange: Command) -> None:
     told = exchange("--help")
 

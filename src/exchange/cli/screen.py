@@ -146,6 +146,10 @@ def _trouble(error: Exception) -> Trouble:
             return Trouble(code=error.code, says=str(error), mend=error.mend, exit=error.exit)
         case ExchangeError():
             return Trouble(code=error.code, says=str(error), mend=error.mend, exit=_EXITS[_kind(error)])
+        case OSError():
+            # A file of ours or the user's: what the network does to a client is Unreachable.
+            says = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            return Trouble(code="FILE_WRONG", says=says, mend="see to that file or folder, and try again", exit=USAGE)
         case _:
             raise error
 

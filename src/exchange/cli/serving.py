@@ -24,6 +24,7 @@ def add_commands(app: typer.Typer) -> None:
 def operating() -> Iterator[None]:
     """Import and run parts of the server, and have what they find wrong told like any other error."""
     with server_modules():
+        from exchange.migrations import NotMigrated
         from exchange.settings import Misconfigured
         from exchange.store.faults import StoreFault, Tampered, Unavailable
     try:
@@ -32,7 +33,7 @@ def operating() -> Iterator[None]:
         raise Failed("MISCONFIGURED", str(wrong), "mend it and try again", exit=USAGE) from None
     except Tampered as wrong:
         raise Failed("TAMPERED", str(wrong), "touch nothing more; `exchange trail verify` says where", exit=4) from None
-    except Unavailable as wrong:
+    except (Unavailable, NotMigrated) as wrong:
         raise Failed("STORE_UNAVAILABLE", str(wrong), "see that the database runs and try again", exit=3) from None
     except StoreFault as wrong:
         raise Failed("STORE_UNFIT", str(wrong), "mend the database or its address", exit=USAGE) from None
