@@ -495,6 +495,20 @@ def test_a_proof_by_another_key_than_the_bound_one_is_refused_before_any_curve()
             read_with_own_key(unsigned, Kind.PROOF, limit=LIMIT, bound=bound).verify()
 
 
+def test_a_key_that_is_no_point_is_another_key_before_it_is_no_point() -> None:
+    """Were the point looked at first, the refusal would be KEY_MALFORMED, and the arithmetic done for a stranger."""
+    nowhere = JWK | {"x": jose.encode(b"\x01" * 32)}
+    token = forged({"alg": "ES256", "typ": Kind.PROOF.value, "jwk": nowhere}, b"{}", KEY)
+
+    with refused(Reason.KEY_MALFORMED):
+        jose.public_key(nowhere)
+    for bound in (KEY.public, KEY.public.kid):
+        with refused(Reason.UNKNOWN_KEY):
+            read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=bound)
+    with refused(Reason.KEY_MALFORMED):
+        read_with_own_key(token, Kind.PROOF, limit=LIMIT, bound=jose.thumbprint(nowhere))
+
+
 @pytest.mark.parametrize("member", [{"alg": "none"}, {"alg": "HS256"}, {"typ": "JWT"}, {"typ": "at+jwt"}, {"kid": "K"}])
 def test_a_proof_with_another_header_is_refused(member: dict[str, Any]) -> None:
     plain = {"alg": "ES256", "typ": Kind.PROOF.value, "jwk": JWK}

@@ -186,16 +186,12 @@ def sign_with_own_key(payload: bytes, kind: Kind, key: SigningKey) -> bytes:
 
 def public_key(jwk: object) -> VerifyingKey:
     """jwk: exactly kty, crv, x and y of a point on P-256, canonically encoded. Raises Refusal(KEY_MALFORMED)."""
-    if not isinstance(jwk, dict) or jwk.keys() != {"kty", "crv", "x", "y"}:
-        raise Refusal(Reason.KEY_MALFORMED)
-    x, y = jwk["x"], jwk["y"]
-    if jwk["kty"] != "EC" or jwk["crv"] != "P-256" or not _is_coordinate(x) or not _is_coordinate(y):
-        raise Refusal(Reason.KEY_MALFORMED)
+    members = _members(jwk)
     try:
-        backend = CryptographyECKey(jwk, "ES256")
+        backend = CryptographyECKey(members, "ES256")
     except Exception:  # The library raises many kinds for a point off the curve; each means the same.
         raise Refusal(Reason.KEY_MALFORMED) from None
-    return VerifyingKey(kid=thumbprint(jwk), x=x, y=y, _backend=backend)
+    return VerifyingKey(kid=thumbprint(members), x=members["x"], y=members["y"], _backend=backend)
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
@@ -266,10 +262,18 @@ def _bound_key(jwk: object, bound: VerifyingKey | str) -> VerifyingKey:
         if jwk != bound.jwk:
             raise Refusal(Reason.UNKNOWN_KEY)
         return bound
-    key = public_key(jwk)
-    if key.kid != bound:
+    if thumbprint(_members(jwk)) != bound:
         raise Refusal(Reason.UNKNOWN_KEY)
-    return key
+    return public_key(jwk)
+
+
+def _members(jwk: object) -> dict[str, str]:
+    """Of a key that has the right form. Whether they name a point of the curve, nobody has asked yet."""
+    if not isinstance(jwk, dict) or jwk.keys() != {"kty", "crv", "x", "y"}:
+        raise Refusal(Reason.KEY_MALFORMED)
+    if jwk["kty"] != "EC" or jwk["crv"] != "P-256" or not _is_coordinate(jwk["x"]) or not _is_coordinate(jwk["y"]):
+        raise Refusal(Reason.KEY_MALFORMED)
+    return jwk
 
 
 def _is_coordinate(value: object) -> bool:
