@@ -210,6 +210,18 @@ def test_the_time_in_the_id_and_the_time_stated_differ_by_ten_seconds_at_most(se
     assert (came_of_it is Reason.OUT_OF_TIME) is (abs(seconds) > 10)
 
 
+@pytest.mark.parametrize(
+    ("id_age", "sent_age"),
+    [(-15 * SECOND, -5 * SECOND), (WEEK + 5 * SECOND, WEEK - 5 * SECOND)],
+    ids=["the id ahead", "the id too old"],
+)
+def test_the_time_in_the_id_lies_in_the_window_too(id_age: timedelta, sent_age: timedelta) -> None:
+    document = a_message(id=fresh_id(NOW - id_age), sent_at=instant.write(NOW - sent_age))
+
+    with refused(Reason.OUT_OF_TIME):
+        parsed(document)
+
+
 @pytest.mark.parametrize("id", ["7" + "Z" * 25, "0" * 26, "7ZZZZZZZZZ" + "0" * 16], ids=["last", "first", "year 10889"])
 def test_an_id_of_a_time_that_no_calendar_has_is_out_of_time(id: str) -> None:
     with refused(Reason.OUT_OF_TIME):

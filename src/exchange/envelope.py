@@ -187,8 +187,12 @@ def _check_times(message: Message, now: datetime) -> None:
     made = ULID.from_str(message.ulid).timestamp
     if abs(made - message.sent_at.timestamp()) > _MAY_BE_LATE:
         raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is within 10 s of the time in the id"),))
-    if not now - OLDEST <= message.sent_at <= now + AHEAD:
-        raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is at most 7 days back and 10 s ahead"),))
+    oldest, newest = (now - OLDEST).timestamp(), (now + AHEAD).timestamp()
+    if not all(oldest <= moment <= newest for moment in (made, message.sent_at.timestamp())):
+        raise Refusal(
+            Reason.OUT_OF_TIME,
+            faults=(Fault("/sent_at", "lies, as the time in the id, at most 7 days back and 10 s ahead"),),
+        )
 
 
 def _recipient(members: Mapping[str, Any]) -> Recipient:
