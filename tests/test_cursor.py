@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange import jose
-from exchange.cursor import START, Cursors, Place
+from exchange.cursor import START, Cursors, Place, Progress
 from exchange.jose import encode
 from exchange.refusal import Reason
 from tests.refused import outcome, refused
@@ -40,11 +40,11 @@ def made(hands: Hands | None = None, *, secret: bytes = SECRET, origin: str = OR
 
 
 def opened(cursors: Cursors, cursor: str) -> Place:
-    return cursors.open(cursor, reader="ncb-fra", feed="inbox")
+    return cursors.open(cursor, reader="ncb-fra", feed="inbox").at
 
 
 def sealed(cursors: Cursors, place: Place = HERE) -> str:
-    return cursors.seal(place, reader="ncb-fra", feed="inbox")
+    return cursors.seal(Progress.up_to(place), reader="ncb-fra", feed="inbox")
 
 
 positions = st.integers(-1, 2**63 - 1)
@@ -55,6 +55,19 @@ def test_a_place_comes_back_from_its_cursor(released: int, item: int) -> None:
     cursors = made()
 
     assert opened(cursors, sealed(cursors, Place(released, item))) == Place(released, item)
+
+
+places = st.builds(Place, positions, positions)
+
+
+@given(at=places, passed=places, shown=positions, under=positions)
+def test_what_was_passed_over_comes_back_with_the_place(at: Place, passed: Place, shown: int, under: int) -> None:
+    cursors, come = made(), Progress(at=at, passed=passed, shown=shown, under=under)
+
+    cursor = cursors.seal(come, reader="ncb-fra", feed="inbox")
+
+    assert cursors.open(cursor, reader="ncb-fra", feed="inbox") == come
+    assert len(cursor) == len(sealed(cursors))
 
 
 def test_the_start_is_a_place_too() -> None:
@@ -94,7 +107,7 @@ def test_the_names_that_a_cursor_is_bound_to_do_not_run_into_each_other() -> Non
     cursors = made()
 
     with refused(Reason.CURSOR_WRONG):
-        cursors.open(cursors.seal(HERE, reader="ncb", feed="x-inbox"), reader="ncb-x", feed="inbox")
+        cursors.open(cursors.seal(Progress.up_to(HERE), reader="ncb", feed="x-inbox"), reader="ncb-x", feed="inbox")
 
 
 def test_a_cursor_with_any_byte_changed_is_refused() -> None:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from exchange import jose
 from exchange.refusal import Reason, Refusal
 
-_FORM = struct.Struct(">QQ")
+_FORM = struct.Struct(">QQQQQQ")
 _NONCE = 16
 _MONTHS_KEPT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """How far: the position of the act that released an item, and the item's own position among what it released."""
 
@@ -34,6 +34,25 @@ START = Place(-1, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """at: everything up to here was looked at. passed: everything up to here was shown; beyond it lies something that
+    could not be, under the directory of version `under`. Equal to `at` where nothing was passed over.
+
+    shown: the position of the last leaf that showed something. What was first read later was read by another hand.
+    """
+
+    at: Place
+    passed: Place
+    shown: int = -1
+    under: int = -1
+
+    @classmethod
+    def up_to(cls, place: Place) -> "Progress":
+        """With nothing passed over."""
+        return cls(at=place, passed=place)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cursors:
     """Seals and opens cursors. secret: 32 bytes, from which a key for each month derives; three months are kept."""
 
@@ -42,12 +61,13 @@ class Cursors:
     now: Callable[[], datetime]
     entropy: Callable[[int], bytes]
 
-    def seal(self, place: Place, *, reader: str, feed: str) -> str:
+    def seal(self, come: Progress, *, reader: str, feed: str) -> str:
         month, nonce = self._month(), self.entropy(_NONCE)
-        plain = _FORM.pack(place.released + 1, place.item + 1)
+        numbers = (come.at.released, come.at.item, come.passed.released, come.passed.item, come.shown, come.under)
+        plain = _FORM.pack(*(number + 1 for number in numbers))
         return jose.encode(nonce + self._cipher(month).encrypt(plain, [self._bound_to(reader, feed), nonce]))
 
-    def open(self, cursor: str, *, reader: str, feed: str) -> Place:
+    def open(self, cursor: str, *, reader: str, feed: str) -> Progress:
         """Raises Refusal(CURSOR_WRONG)."""
         try:
             raw = jose.decode(cursor.encode("ascii"))
@@ -57,10 +77,11 @@ class Cursors:
         for month in range(self._month(), self._month() - _MONTHS_KEPT, -1):
             try:
                 plain = self._cipher(month).decrypt(sealed, [self._bound_to(reader, feed), nonce])
-            except (InvalidTag, ValueError):
+                numbers = [number - 1 for number in _FORM.unpack(plain)]
+            except (InvalidTag, ValueError, struct.error):
                 continue
-            released, item = _FORM.unpack(plain)
-            return Place(released - 1, item - 1)
+            at, passed = Place(*numbers[:2]), Place(*numbers[2:4])
+            return Progress(at=at, passed=passed, shown=numbers[4], under=numbers[5])
         raise Refusal(Reason.CURSOR_WRONG)
 
     def _month(self) -> int:

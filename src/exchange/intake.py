@@ -1,7 +1,7 @@
 """The way of one message: verified, parsed, decided, routed, committed, proven. The one place with that order in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from exchange.act import Act, NewItem, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
 from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
-from exchange.label import Classification
+from exchange.label import Classification, Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Answer, Denial, Permit, Standing, judge_post, may_post
+from exchange.policy import Denial, Permit, Standing, judge_post, may_post
 from exchange.receipt import Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
@@ -98,11 +98,11 @@ class Intake:
             raise
 
         if isinstance(outcome, Repeated):
-            return await self._repeated(outcome.position)
+            return await self._repeated(outcome.position, message.label)
         return Accepted(
             receipt=receipt.of(outcome, Field.MESSAGE, Field.ROUTING),
             routing=outcome.sealed[Field.ROUTING],
-            duties=_duties(message),
+            duties=_duties(message.label),
         )
 
     async def preview(self, raw: bytes, caller: Caller) -> Preview:
@@ -116,7 +116,14 @@ class Intake:
             now=now,
         )
         await self._check_references(message, standing, now)
-        asked = Draft(event=Event.QUESTION_ASKED, actor=caller.participant.id, object="preview", type=message.type)
+        asked = Draft(
+            event=Event.QUESTION_ASKED,
+            actor=caller.participant.id,
+            object="preview",
+            type=message.type,
+            key=caller.kid,
+            sealed={Field.USER: caller.user.encode()},
+        )
         await self.committer.commit(
             Act(draft=asked, directory=standing.directory.version, policy=standing.policy.digest)
         )
@@ -148,14 +155,21 @@ class Intake:
 
     async def _check_references(self, message: Message, standing: Standing, now: datetime) -> None:
         """What a message refers to must be the caller's to refer to; anything else answers as if it did not exist."""
+        sender, store = message.sender, self.store
         if message.in_reply_to is not None:
-            found = await asyncio.to_thread(self.store.item_for, message.sender, message.in_reply_to)
-            if found is None or found.thread != message.thread or not _reads(found, message.sender, standing, now):
-                raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(Fault("/in_reply_to", "names an item of this thread"),))
+            replied = await asyncio.to_thread(store.item_for, sender, message.in_reply_to)
+            held: Sequence[StoredItem] = () if replied is None else (replied,)
+            known = replied is not None and replied.thread == message.thread
+            fault = Fault("/in_reply_to", "names an item of this thread")
         elif message.thread != message.item:
-            known = await asyncio.to_thread(self.store.thread_for, message.sender, message.thread, 100)
-            if not any(_reads(found, message.sender, standing, now) for found in known):
-                raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(Fault("/thread", "names a thread you take part in"),))
+            held = await asyncio.to_thread(store.thread_for, sender, message.thread, 100)
+            known = bool(held)
+            fault = Fault("/thread", "names a thread you take part in")
+        else:
+            return
+        if not known or not any(routing.reads(standing, found, sender, now) for found in held):
+            why = routing.why_hidden(standing, held, sender, now)
+            raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)
 
     async def _accepted_before(self, verified: VerifiedBytes, sender: ParticipantId) -> Accepted | None:
         item = _item_named_in(verified, sender)
@@ -164,12 +178,13 @@ class Intake:
         stored = await asyncio.to_thread(self.store.item_for, sender, item)
         if stored is None or stored.sender != sender or stored.signed != verified.signed:
             return None
-        return await self._repeated(stored.position)
+        return await self._repeated(stored.position, stored.label)
 
-    async def _repeated(self, position: int) -> Accepted:
+    async def _repeated(self, position: int, label: Label) -> Accepted:
         proven = await self.prove(position, Field.MESSAGE, Field.ROUTING)
         sealed = await asyncio.to_thread(self.store.sealed, position)
-        return Accepted(receipt=proven, routing=sealed.texts[Field.ROUTING], new=False)
+        routed = sealed.texts[Field.ROUTING]
+        return Accepted(receipt=proven, routing=routed, duties=_duties(label), new=False)
 
     async def _let_others_run(self, standing: Standing) -> None:
         """Fresh decisions hold the loop; after some of them everybody else gets a turn."""
@@ -209,14 +224,8 @@ def _row(verified: VerifiedBytes, message: Message, routed: Routing) -> NewItem:
     )
 
 
-def _reads(found: StoredItem, reader: ParticipantId, standing: Standing, now: datetime) -> bool:
-    participant = standing.directory.participants[reader]
-    decision = routing.may_read(standing, found.label, sender=found.sender, reader=participant, addressee=True, now=now)
-    return decision.outcome is Answer.CONTENT
-
-
-def _duties(message: Message) -> tuple[str, ...]:
-    return _DUTIES_OF_RESTRICTED if message.label.classification >= Classification.RES else ()
+def _duties(label: Label) -> tuple[str, ...]:
+    return _DUTIES_OF_RESTRICTED if label.classification >= Classification.RES else ()
 
 
 def _item_named_in(verified: VerifiedBytes, sender: ParticipantId) -> ItemId | None:

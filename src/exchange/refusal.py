@@ -173,6 +173,7 @@ class Refusal(Exception):
 
     rules: ids of the access rules that decided, as far as the caller may know them.
     faults: places in the caller's own document. retry_after: seconds.
+    audited: why, for auditors alone; where all that the caller may know is that there is nothing for it.
     """
 
     def __init__(
@@ -182,9 +183,11 @@ class Refusal(Exception):
         rules: tuple[str, ...] = (),
         faults: tuple[Fault, ...] = (),
         retry_after: int | None = None,
+        audited: bytes = b"",
     ) -> None:
         super().__init__(reason.code)
         self.reason = reason
         self.rules = rules or ((reason.rule.id,) if reason.rule else ())
         self.faults = faults
         self.retry_after = retry_after
+        self.audited = audited

@@ -5,13 +5,13 @@ in one thing: routing asks as if every recipient were active. A suspension is no
 shows as released, and stays unread because reading asks for the real status.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from exchange import relation
-from exchange.envelope import Recipient, ToAll, ToCountry, ToParticipant, ToTier
+from exchange import relation, strictjson
+from exchange.envelope import ItemId, Recipient, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.label import Label
 from exchange.participant import Participant, ParticipantId
 from exchange.policy import Answer, Decision, Door, Permit, PolicySet, Standing, parse_question
@@ -157,6 +157,41 @@ def may_read(
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
 
+class Held(Protocol):
+    """An item as the store has it for one who sent or was given it."""
+
+    @property
+    def item(self) -> ItemId: ...
+
+    @property
+    def sender(self) -> ParticipantId: ...
+
+    @property
+    def label(self) -> Label: ...
+
+
+def reads(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> bool:
+    """Whether this reader, who sent or was given the item, may have it now. See `may_read`."""
+    return _read(standing, held, reader, now).outcome is Answer.CONTENT
+
+
+def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, now: datetime) -> bytes:
+    """For auditors, why a reader that holds these items is answered as if they were not there, in the form of
+    `Routing.for_audit`: {"read": [{"item", "asked", "outcome", "rules"}]}. Of what is not there, the same with nothing.
+    """
+    who, read = standing.directory.participants[reader], []
+    for one in held:
+        facts = relation.reading(one.label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now)
+        asked = write_columns(
+            participant_words(relation.participant(who)),
+            Door.READ,
+            resource_words(relation.item(one.label)),
+            context_words(facts),
+        )
+        read.append({"item": one.item, "asked": asked, **_audited(_read(standing, one, reader, now))})
+    return strictjson.write({"read": read})
+
+
 def replay(policy: PolicySet, decided: Mapping[str, Any]) -> bool:
     """Whether a routing, as `for_audit` wrote it, is what this policy set answers to the questions in it.
 
@@ -171,6 +206,11 @@ def replay(policy: PolicySet, decided: Mapping[str, Any]) -> bool:
         )
     except (KeyError, TypeError, AttributeError, Refusal):
         raise Refusal(Reason.LEAF_MALFORMED) from None
+
+
+def _read(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> Decision:
+    who = standing.directory.participants[reader]
+    return may_read(standing, held.label, sender=held.sender, reader=who, addressee=held.sender != reader, now=now)
 
 
 def _circle(recipient: ToCountry | ToTier | ToAll, standing: Standing, n: int) -> Sequence[Participant]:

@@ -55,8 +55,11 @@ def test_who_sends_restricted_is_told_its_duties(house: House) -> None:
     restricted = house["ncb-fra"].sent("ncb-ita", label={"classification": "RES", "purpose": ["P3"]})
     plain = house["ncb-fra"].sent("ncb-ita")
 
+    again = house["ncb-fra"].post("/v1/messages", restricted["jws"].encode())
+
     assert len(restricted["duties"]) == 2
     assert "duties" not in plain
+    assert (again.status_code, again.json()["duties"]) == (200, restricted["duties"])
 
 
 def test_a_reply_needs_the_thread_it_is_in(house: House) -> None:

@@ -1,5 +1,6 @@
 """What nobody may learn: that something hidden exists, that somebody is suspended, what was said among others."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from exchange import jose
+from exchange import jose, strictjson
 from tests.doors.house import AUDITOR, House, fresh_id
 from tests.doors.visitor import Visitor
 
@@ -84,6 +85,28 @@ def test_unknown_foreign_and_forbidden_ask_the_database_the_same(asked: str, own
 
     assert statements[0]
     assert statements[0] == statements[1] == statements[2]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_an_auditor_sees_by_which_rule_an_item_was_hidden(asked: str, hidden: dict[str, str], house: House) -> None:
+    since = house.size - 1
+
+    for item in hidden.values():
+        ASKED[asked](house["ncb-esp"], item)
+    leaves = [e for e in house.leaves(since) if e["leaf"]["event"] == "request.refused"]
+
+    assert {tuple(sorted(leaf["leaf"]["commit"])) for leaf in leaves} == {("decisions", "reason", "user")}
+    assert len({len(strictjson.write(leaf["leaf"])) for leaf in leaves}) == 1
+    unknown, foreign, forbidden = (json.loads(leaf["openings"]["decisions"]["text"])["read"] for leaf in leaves)
+    assert (unknown, foreign) == ([], [])
+    assert forbidden == [
+        {
+            "item": hidden["forbidden"],
+            "asked": "T1 OUO exercise | read | RES EXERCISE | addressee",
+            "outcome": "NOHIT",
+            "rules": ["R07", "R07.hide"],
+        }
+    ]
 
 
 @contextmanager
@@ -243,6 +266,59 @@ def test_what_may_not_be_read_leaves_no_gap_in_pages(house: House) -> None:
     house.grant("ncb-esp", "RES")
 
     assert [one["item"] for one in page["items"]] == plain
+
+
+def test_what_was_passed_over_comes_when_it_may_be_read_and_once(house: House) -> None:
+    paris, madrid = house["ncb-fra"], house["ncb-esp"]
+    begun = madrid.caught_up()
+    plain, restricted = [], []
+    for _ in range(3):
+        plain.append(paris.sent("ncb-esp")["item"])
+        restricted.append(paris.sent("ncb-esp", label=RESTRICTED)["item"])
+    house.grant("ncb-esp", "OUO")
+    during, cursor = followed(madrid, begun, limit=2)
+    still, cursor = followed(madrid, cursor, limit=2)
+
+    house.grant("ncb-esp", "RES")
+    newest = paris.sent("ncb-esp")["item"]
+    first = madrid.inbox(cursor=cursor, limit=2)
+    lost = madrid.inbox(cursor=cursor, limit=2)  # whoever loses an answer asks again with the cursor it had
+    after, cursor = followed(madrid, first["cursor"], limit=2)
+    house.suspend("ncb-esp")
+    house.reinstate("ncb-esp")
+    later, _ = followed(madrid, cursor, limit=2)
+
+    assert (during, still) == (plain, [])
+    assert [one["item"] for one in lost["items"]] == [one["item"] for one in first["items"]] == restricted[:2]
+    assert after == [restricted[2], newest]
+    assert later == []
+
+
+def test_another_directory_alone_shows_nothing_again(house: House) -> None:
+    """Were it so, a reader would see by it that something is kept from it."""
+    paris, madrid = house["ncb-fra"], house["ncb-esp"]
+    begun = madrid.caught_up()
+    paris.sent("ncb-esp", label=RESTRICTED)
+    paris.sent("ncb-esp")
+    house.grant("ncb-esp", "OUO")
+    _, cursor = followed(madrid, begun)
+
+    house.grant("ncb-esp", "OUO")
+    again, _ = followed(madrid, cursor)
+    house.grant("ncb-esp", "RES")
+
+    assert again == []
+
+
+def followed(visitor: Visitor, cursor: str, limit: int = 100) -> tuple[list[str], str]:
+    """Everything from here on, page by page, and where that ended."""
+    items: list[str] = []
+    while page := visitor.inbox(cursor=cursor, limit=limit):
+        items += [one["item"] for one in page["items"]]
+        cursor = page["cursor"]
+        if not page["items"]:
+            break
+    return items, cursor
 
 
 def test_a_cursor_says_nothing(house: House) -> None:

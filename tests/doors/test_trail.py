@@ -139,3 +139,30 @@ def test_strangers_leave_no_leaf(house: House) -> None:
         assert house["ncb-fra"].http.get(house.url + "/v1/inbox").status_code == 401
 
     assert house.size == size
+
+
+def test_every_leaf_of_a_call_commits_to_its_user(house: House) -> None:
+    since, paris, rome = house.size - 1, house["ncb-fra"], house["ncb-ita"]
+    item = paris.sent("ncb-ita")["item"]
+    paris.preview(paris.write("ncb-ita"))
+    rome.inbox()
+    rome.acknowledge(item)
+    rome.get("/v1/messages/nothing")
+    house.suspend("ncb-esp")
+    house.reinstate("ncb-esp")
+    house[AUDITOR].get("/v1/directory/changes")
+
+    entries = house.leaves(since)
+
+    calls = {e["leaf"]["event"] for e in entries} - {"refusals.counted"}
+    assert calls == {
+        "message.accepted",
+        "question.asked",
+        "items.read",
+        "item.acknowledged",
+        "request.refused",
+        "directory.proposed",
+        "directory.changed",
+    }
+    users = [e["openings"]["user"]["text"] for e in entries if e["leaf"]["event"] in calls]
+    assert set(users) == {"u-117"}

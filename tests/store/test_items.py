@@ -110,7 +110,7 @@ async def test_an_item_exchanged_for_another_is_not_shown(running: Gateway, foun
     ask(founded, f"UPDATE item SET {column} = (SELECT {column} FROM item WHERE position = 2) WHERE position = 1")
 
     with pytest.raises(Tampered, match=f"the {column} of position 1"):
-        running.store.inbox("ncb-ita", START, 9)
+        _ = [item.token for item in running.store.inbox("ncb-ita", START, 9)]
 
 
 async def test_the_database_alone_tells_no_words(running: Gateway, founded: str) -> None:

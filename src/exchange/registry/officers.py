@@ -160,7 +160,7 @@ class Registry:
             object=change.participant if change.kind.public and change.participant else change.id,
             type=change.kind.value,
             key=judged.signers[0],
-            sealed={Field.CHANGE: signed.committed()},
+            sealed={Field.CHANGE: signed.committed(), Field.USER: caller.user.encode()},
         )
         row: NewProposal | NewChange
         if waits:

@@ -9,6 +9,7 @@ from exchange.envelope import ItemId
 from exchange.label import Label
 from exchange.leaf import Field, ItemKey
 from exchange.participant import ChangeKind, ParticipantId, SignedChange
+from exchange.store.vault import SealedText
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,9 +40,14 @@ class StoredItem:
     type: str
     thread: str
     label: Label
-    token: bytes
+    sealed: SealedText
     first_read: int | None = None
     acknowledged: int | None = None
+
+    @property
+    def token(self) -> bytes:
+        """Opened only now: to decide, the label is enough, and a denial shall not take longer for a long message."""
+        return self.sealed.open()
 
     @property
     def signed(self) -> bytes:

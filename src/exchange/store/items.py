@@ -14,7 +14,7 @@ from exchange.envelope import ItemId
 from exchange.participant import ParticipantId
 from exchange.store.held import Delivery, Place, StoredItem, from_micros
 from exchange.store.rows import ACKNOWLEDGEMENT, DELIVERY, ITEM, READING, SEALED, Rows
-from exchange.store.vault import Content
+from exchange.store.vault import Content, SealedText
 
 _LABEL_LIMIT = 64 * 1024
 
@@ -30,6 +30,19 @@ class ItemRows(Rows):
         statement = (
             _held_by(reader)
             .where(_delivery.reader == reader, beyond)
+            .order_by(_delivery.released, _delivery.item)
+            .limit(limit)
+        )
+        return [self._item_of(row) for row in self._ask(statement)]
+
+    def passed_over(self, reader: str, after: Place, until: Place, shown: int, limit: int) -> Sequence[StoredItem]:
+        """What was released to the reader between two places, and was not read before position `shown` was written."""
+        place = tuple_(_delivery.released, _delivery.item)
+        between = and_(place > tuple_(after.released, after.item), place <= tuple_(until.released, until.item))
+        unread = or_(_reading.position.is_(None), _reading.position > shown)
+        statement = (
+            _held_by(reader)
+            .where(_delivery.reader == reader, between, unread)
             .order_by(_delivery.released, _delivery.item)
             .limit(limit)
         )
@@ -89,7 +102,7 @@ class ItemRows(Rows):
             type=kind,
             thread=thread,
             label=labels.parse(members),
-            token=content.open("token", token),
+            sealed=SealedText("token", token, content),
             first_read=first_read,
             acknowledged=acknowledged,
         )

@@ -95,5 +95,21 @@ class Content:
         return texts
 
 
+@dataclass(slots=True)
+class SealedText:
+    """A text that is opened when somebody asks for it, and then once."""
+
+    name: str
+    sealed: bytes
+    content: Content
+    _opened: bytes | None = None
+
+    def open(self) -> bytes:
+        """Raises Tampered."""
+        if self._opened is None:
+            self._opened = self.content.open(self.name, self.sealed)
+        return self._opened
+
+
 def _place(name: str, position: int) -> bytes:
     return f"exchange/1/{name}/{position}".encode()

@@ -20,6 +20,12 @@ _MINUTE = timedelta(minutes=1)
 # What the exchange itself could not do is no act of the caller's, and there may be no store to write it to.
 _NOT_RECORDED = frozenset({Reason.OVERLOADED, Reason.STORE_UNAVAILABLE, Reason.FAULT})
 
+# Answers that say nothing of what is there. Each leaf of them commits to why, or to nothing, and the caller cannot open
+# it: an auditor sees the rule, and the caller the same form for what is not there and what is not for it.
+_SAYING_NOTHING = frozenset({Reason.NOT_FOUND, Reason.UNKNOWN_REFERENCE})
+_NOTHING_HELD = b'{"read":[]}'
+_OPENED = (Field.REASON, Field.USER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
@@ -40,6 +46,9 @@ class Refusals:
         if minute.seen > self.singly:
             minute.uncounted += 1
             return None
+        sealed = {Field.REASON: path.encode(), Field.USER: caller.user.encode()}
+        if refusal.reason in _SAYING_NOTHING:
+            sealed[Field.DECISIONS] = refusal.audited or _NOTHING_HELD
         return await self._write(
             Draft(
                 event=Event.REQUEST_REFUSED,
@@ -48,7 +57,7 @@ class Refusals:
                 type=refusal.reason.code,
                 rules=refusal.rules,
                 key=caller.kid,
-                sealed={Field.REASON: path.encode(), Field.USER: caller.user.encode()},
+                sealed=sealed,
             )
         )
 
@@ -91,7 +100,7 @@ class Refusals:
         act = Act(draft=draft, directory=standing.directory.version, policy=standing.policy.digest)
         outcome = await self.committer.commit(act)
         assert isinstance(outcome, receipt.Committed)  # a refusal is never a repeat
-        return receipt.of(outcome, *draft.sealed)
+        return receipt.of(outcome, *(name for name in _OPENED if name in draft.sealed))
 
 
 @dataclass(slots=True)

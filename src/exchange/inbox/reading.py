@@ -7,19 +7,20 @@ Unknown and forbidden are the same bytes from the same statements.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from exchange import instant, jose, receipt, relation, routing, strictjson
 from exchange.act import Act, NewAcknowledgement, PageShown
 from exchange.committer import Committer
-from exchange.cursor import START, Cursors, Place
+from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
+from exchange.inbox.look import Look, behind, without
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Answer, Standing
+from exchange.policy import Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
@@ -62,18 +63,24 @@ class Inbox:
         wait: seconds to wait for a first one; waiting holds no thread and no connection. Raises Refusal(CURSOR_WRONG).
         """
         reader = caller.participant.id
-        place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_RECEIVED)
+        begun = self._come(cursor, reader, _RECEIVED)
         until = self.now() + timedelta(seconds=wait)
         while True:
             with self.wake.listening(reader) as woken:
                 standing = self.standing()
-                shown: Sequence[StoredItem] = await self._readable(reader, place, limit, standing)
+                look = self._look(reader, limit, standing)
+                come = await look.onward(begun)
                 left = (until - self.now()).total_seconds()
                 # Woken by what it may not read, a reader waits on: an early answer would tell of it.
-                if shown or left <= 0 or self.wake.closed or not await woken(left):
+                if look.shown or left <= 0 or self.wake.closed or not await woken(left):
                     break
-        shown, proof = await self._disclose(caller, shown, standing) if shown else ((), None)
-        return Page(items=shown, cursor=self._sealed(_behind(shown, place), reader, _RECEIVED), receipt=proof)
+        if not look.shown:
+            return Page(items=(), cursor=self._sealed(come, reader, _RECEIVED), receipt=None)
+        shown, proof = await self._disclose(caller, look.shown, standing)
+        kept = {item.position for item in shown}
+        come = without(come, [item for item in look.shown if item.position not in kept])
+        come = replace(come, shown=proof.position)
+        return Page(items=shown, cursor=self._sealed(come, reader, _RECEIVED), receipt=proof)
 
     async def item(self, caller: Caller, item: str) -> tuple[StoredItem, Receipt]:
         """One item that the caller sent or holds, and the evidence that it was accepted. Raises Refusal(NOT_FOUND)."""
@@ -81,7 +88,7 @@ class Inbox:
         found = await self._held(caller, item, standing)
         shown, _ = await self._disclose(caller, (found,), standing)
         if not shown:
-            raise Refusal(Reason.NOT_FOUND)
+            raise self._nothing((found,), caller, self.standing())
         return found, await self.prove(found.position, Field.MESSAGE)
 
     async def thread(self, caller: Caller, thread: str) -> Sequence[StoredItem]:
@@ -92,16 +99,18 @@ class Inbox:
         if shown:
             shown, _ = await self._disclose(caller, shown, standing)
         if not shown:
-            raise Refusal(Reason.NOT_FOUND)
+            raise self._nothing(found, caller, self.standing())
         return shown
 
     async def sent(self, caller: Caller, *, cursor: str | None, limit: int) -> Page:
         """What the caller sent, oldest first."""
         reader = caller.participant.id
-        place = START if cursor is None else self.cursors.open(cursor, reader=reader, feed=_SENT)
-        found = await asyncio.to_thread(self.store.sent, reader, place.item, limit)
+        come = self._come(cursor, reader, _SENT)
+        found = await asyncio.to_thread(self.store.sent, reader, come.at.item, limit)
         shown = self._decided(found, reader, self.standing())
-        return Page(items=shown, cursor=self._sealed(_behind(shown, place), reader, _SENT), receipt=None)
+        if shown:
+            come = Progress.up_to(behind(shown[-1]))
+        return Page(items=shown, cursor=self._sealed(come, reader, _SENT), receipt=None)
 
     async def deliveries(self, caller: Caller, item: str) -> list[dict[str, Any]]:
         """For the sender of an item: who was released it, has read it, has acknowledged it; and what it was told was
@@ -163,7 +172,7 @@ class Inbox:
 
         def again(standing: Standing, now: datetime) -> Act:
             if not self._decided((found,), caller.participant.id, standing):
-                raise Refusal(Reason.NOT_FOUND)
+                raise self._nothing((found,), caller, standing)
             if not standing.directory.participants[caller.participant.id].keys[opened.key.kid].valid_at(now):
                 raise Refusal(Reason.KEY_NOT_VALID)
             return self._acknowledged(found, stated, opened, caller, standing)
@@ -176,46 +185,42 @@ class Inbox:
             again=again,
         )
 
-    async def _readable(
-        self, reader: ParticipantId, place: Place, limit: int, standing: Standing
-    ) -> Sequence[StoredItem]:
-        """Refilled to the limit: what may not be read leaves no gap that could be counted."""
-        shown: list[StoredItem] = []
-        while len(shown) < limit:
-            asked = limit - len(shown)
-            found = await asyncio.to_thread(self.store.inbox, reader, place, asked)
-            shown += self._decided(found, reader, standing)
-            place = _behind(found, place)
-            if len(found) < asked:
-                break
-        return shown
+    def _look(self, reader: ParticipantId, limit: int, standing: Standing) -> Look:
+        return Look(
+            store=self.store,
+            reader=reader,
+            limit=limit,
+            under=standing.directory.version,
+            readable=lambda found: self._decided(found, reader, standing),
+        )
 
     def _decided(self, found: Sequence[StoredItem], reader: ParticipantId, standing: Standing) -> list[StoredItem]:
-        participant, now = standing.directory.participants[reader], self.now()
-        return [
-            item
-            for item in found
-            if routing.may_read(
-                standing, item.label, sender=item.sender, reader=participant, addressee=item.sender != reader, now=now
-            ).outcome
-            is Answer.CONTENT
-        ]
+        now = self.now()
+        return [item for item in found if routing.reads(standing, item, reader, now)]
 
     async def _held(self, caller: Caller, item: str, standing: Standing) -> StoredItem:
         found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
-        readable = self._decided((found,), caller.participant.id, standing) if found is not None else ()
+        held = () if found is None else (found,)
+        readable = self._decided(held, caller.participant.id, standing)
         if not readable:
-            raise Refusal(Reason.NOT_FOUND)
+            raise self._nothing(held, caller, standing)
         return readable[0]
+
+    def _nothing(self, held: Sequence[StoredItem], caller: Caller, standing: Standing) -> Refusal:
+        """One answer for what is not there and what is not for the caller; auditors may see which it was."""
+        why = routing.why_hidden(standing, held, caller.participant.id, self.now())
+        return Refusal(Reason.NOT_FOUND, audited=why)
 
     async def _disclose(
         self, caller: Caller, shown: Sequence[StoredItem], standing: Standing
-    ) -> tuple[Sequence[StoredItem], Receipt | None]:
+    ) -> tuple[Sequence[StoredItem], Receipt]:
         """Write the leaf of what is about to be shown; where rights have changed meanwhile, show what is left.
 
         standing: what was in force when the first of these items was decided.
         """
         left = list(shown)
+        for item in left:
+            item.sealed.open()  # what does not open is not said to have been shown
 
         def act(standing: Standing) -> Act:
             positions = tuple(item.position for item in left)
@@ -245,17 +250,15 @@ class Inbox:
         assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
         return tuple(left), receipt.of(outcome, Field.USER)
 
-    def _sealed(self, place: Place, reader: ParticipantId, feed: str) -> str:
-        return self.cursors.seal(place, reader=reader, feed=feed)
+    def _come(self, cursor: str | None, reader: ParticipantId, feed: str) -> Progress:
+        return Progress.up_to(START) if cursor is None else self.cursors.open(cursor, reader=reader, feed=feed)
+
+    def _sealed(self, come: Progress, reader: ParticipantId, feed: str) -> str:
+        return self.cursors.seal(come, reader=reader, feed=feed)
 
     def _told_and_reached(self, position: int) -> tuple[list[dict[str, Any]], Sequence[Any]]:
         told = strictjson.parse(self.store.sealed(position).texts[Field.ROUTING], limit=1 << 20)
         return told, self.store.deliveries(position)
-
-
-def _behind(items: Sequence[StoredItem], place: Place) -> Place:
-    """Where to go on. A cursor stays behind what was shown last: what may not be read now may be read later."""
-    return Place(items[-1].released, items[-1].position) if items else place
 
 
 def _next_expiry(items: Sequence[StoredItem], now: datetime) -> datetime | None:
