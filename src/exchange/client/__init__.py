@@ -16,6 +16,7 @@ from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused,
 from exchange.client.officer import Identity, Officer, Proposed, Rights, Waiting
 from exchange.client.profile import Pin, Profile
 from exchange.client.reading import Doubtful, Page, Received
+from exchange.client.rotation import KeyRequest, admit_officer_key, request_officer_key, rotate, take_into_use
 from exchange.client.sending import Outcome, Preview, Sent
 from exchange.client.trail import Trail
 from exchange.client.wire import Patience
@@ -29,6 +30,7 @@ __all__ = [
     "ExchangeError",
     "Forked",
     "Identity",
+    "KeyRequest",
     "Officer",
     "Outcome",
     "Page",
@@ -46,8 +48,12 @@ __all__ = [
     "Unproven",
     "Unreachable",
     "Waiting",
+    "admit_officer_key",
     "compose",
     "enrol",
     "introduce",
     "recipient",
+    "request_officer_key",
+    "rotate",
+    "take_into_use",
 ]

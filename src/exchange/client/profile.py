@@ -102,13 +102,16 @@ class Profile:
 
     def key(self, use: Use) -> SigningKey:
         """Raises ProfileWrong where the key is missing, malformed or readable by others."""
-        path = self.key_path(use)
+        return self.key_at(self.key_path(use))
+
+    def key_at(self, path: Path) -> SigningKey:
+        """As `key`, of one that is not in use, or not yet."""
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise ProfileWrong(f"{path} can be read by others: chmod 600 {path}, and think of revoking that key")
             return SigningKey.from_pem(path.read_bytes())
         except FileNotFoundError:
-            raise ProfileWrong(f"this profile has no {use.value} key ({path})") from None
+            raise ProfileWrong(f"this profile has no {path.stem} key ({path})") from None
         except (OSError, Refusal):
             raise ProfileWrong(f"{path} holds no P-256 key in PEM form") from None
 
