@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exchange import envelope, instant, jose, shipped, strictjson
 from exchange.envelope import Message, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.jose import Kind, SigningKey, VerifiedBytes
-from exchange.label import Tier
+from exchange.label import Mode, Releasability, Tier
 from exchange.participant import ParticipantId
 from exchange.refusal import Reason
 from tests.refused import outcome, refused
@@ -240,6 +240,57 @@ def test_a_message_that_is_late_and_otherwise_wrong_is_told_what_is_wrong() -> N
 
     with refused(Reason.WRONG_EXCHANGE):
         parsed(late | {"aud": "exchange.example"})
+
+
+# What it is about
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_message_is_about_the_item_that_its_body_names(name: str) -> None:
+    document = sample(name)
+
+    message = envelope.read(document, schemas())
+
+    assert message.about == document["body"].get("object", document["body"].get("about"))
+    assert (message.about is None) is (message.type in CARRYING)
+    assert (message.recipients == ()) is (message.type in ("recall", "restriction", "correction"))
+    assert (message.circle is None) is (message.type != "restriction")
+
+
+CARRYING = ("message", "information-request", "information-answer", "clarification", "spontaneous-information")
+
+
+def test_a_restriction_states_a_circle_and_its_end_states_none() -> None:
+    fewer, lifted = (envelope.read(sample(name), schemas()) for name in ("fewer-readers", "restriction-lifted"))
+
+    assert fewer.circle == Releasability(mode=Mode.ALL_MINUS, exclude=frozenset({"ITA"}), tiers=frozenset({Tier.T1}))
+    assert lifted.circle == Releasability(mode=Mode.ALL)
+
+
+def corrected(*entities: dict[str, Any], handling: tuple[str, ...] = ("EXERCISE",)) -> dict[str, Any]:
+    """A correction that puts these entities right."""
+    document = sample("weight-corrected", sender=SENDER)
+    document["label"]["handling"] = list(handling)
+    document["body"]["corrected"] = {"entities": list(entities)}
+    return document
+
+
+def test_what_a_correction_puts_right_is_held_to_the_rules_of_what_it_corrects() -> None:
+    """A child or special data would otherwise come in by the back door: R29, R31, R32 and the marks of the label."""
+    child = PERSON | {"age": 9}
+    special = PERSON | {"special_data": True}
+
+    with refused(Reason.PERSON_STATUS_MISSING):
+        parsed(corrected({"kind": "person"}))
+    with refused(Reason.LABEL_INCONSISTENT):
+        parsed(corrected(child))
+    with refused(Reason.LABEL_INCONSISTENT):
+        parsed(corrected(special))
+
+    assert parsed(corrected(child, handling=("EXERCISE", "MINOR"))).minors_state_their_age
+    assert not parsed(corrected(PERSON, handling=("EXERCISE", "MINOR"))).minors_state_their_age
+    assert not parsed(corrected(special, handling=("EXERCISE", "SENS"))).special_data_is_justified
+    assert parsed(corrected(child, handling=("EXERCISE", "MINOR"))).entities == (child,)
 
 
 # Size and shape

@@ -109,6 +109,8 @@ def test_every_object_is_closed() -> None:
         "change.schema.json#",  # likewise
         "information-answer.schema.json#/properties/body/then",
         "information-answer.schema.json#/properties/body/else",
+        "permission-answer.schema.json#/properties/body/else",
+        "restriction.schema.json#/properties/body/then",
     }
 
 
@@ -117,7 +119,7 @@ def test_the_codes_of_the_schemas_are_those_of_the_code() -> None:
     assert codes("terms", "$defs", "tier") == set(Tier)
     assert codes("label", "properties", "handling", "items") == set(Handling)
     assert codes("label", "properties", "hit_visibility") == set(Visibility)
-    assert codes("label", "properties", "releasable_to", "properties", "mode") == set(Mode)
+    assert codes("terms", "$defs", "releasability", "properties", "mode") == set(Mode)
     assert codes("change", "properties", "kind") == set(ChangeKind)
     assert codes("change", "$defs", "key_add", "properties", "use") == set(Use)
     assert codes("change", "$defs", "status", "properties", "status") == set(Status)
@@ -125,6 +127,21 @@ def test_the_codes_of_the_schemas_are_those_of_the_code() -> None:
 
 def test_every_type_of_message_has_its_schema() -> None:
     assert set(envelope.TYPES) <= set(SCHEMAS.names())
+
+
+@pytest.mark.parametrize("type", envelope.TYPES)
+def test_every_type_of_message_has_examples_good_and_bad(type: str) -> None:
+    good = [path.stem for path in GOOD if path.parent.name == "good" and read(path)["type"] == type]
+    bad = [path.stem for path in BAD if path.parent.name == "bad" and read(path)["document"].get("type") == type]
+
+    assert len(good) >= 2
+    assert len(bad) >= 3
+
+
+def test_what_acts_upon_an_item_names_no_recipients_but_a_forward() -> None:
+    named = {read(path)["type"] for path in GOOD if path.parent.name == "good" and "recipients" in read(path)}
+
+    assert set(envelope.TYPES) - named == set(envelope.RULINGS) - {"forward"}
 
 
 @pytest.mark.parametrize("path", GOOD, ids=name_of)
@@ -155,7 +172,7 @@ def test_a_good_message_is_synthetic_and_of_one_piece(path: Path) -> None:
 
     assert countries | nationalities <= {"UTO"}
     assert "EXERCISE" in document["label"]["handling"]
-    assert {document["sender"], *(r.get("participant", "ncb-fra") for r in document["recipients"])} <= NETWORK
+    assert {document["sender"], *(r.get("participant", "ncb-fra") for r in document.get("recipients", ()))} <= NETWORK
     assert document["sent_at"] == document["label"]["created"]
     assert _time_of(document["id"]) == _to_the_millisecond(instant.parse(document["sent_at"]))
 

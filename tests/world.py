@@ -38,6 +38,13 @@ NO_POLICY = "0" * 64
 
 _TEN_MINUTES = timedelta(minutes=10)
 _TWO_YEARS = timedelta(days=730)
+_MOMENTS = (
+    ("label", "created"),
+    ("label", "review_by"),
+    ("label", "expires"),
+    ("body", "answer_by"),
+    ("body", "until"),
+)
 
 
 @cache
@@ -236,7 +243,7 @@ def sample(name: str = "drug-seizure", *, at: datetime = NOW, **members: Any) ->
     document = _example(name)
     shift = at - instant.parse(document["sent_at"])
     document |= {"id": fresh_id(at), "sent_at": instant.write(at)}
-    for holder, member in (("label", "created"), ("label", "review_by"), ("label", "expires"), ("body", "answer_by")):
+    for holder, member in _MOMENTS:
         if member in document[holder]:
             document[holder][member] = instant.write(instant.parse(document[holder][member]) + shift)
     if "sender" in members:

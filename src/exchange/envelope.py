@@ -4,7 +4,7 @@ The order of the checks is the order in which a refusal helps its sender most: w
 it fits its schema, whether it is meant for this exchange, from whom, and when. Nothing here knows who may read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NewType
@@ -14,14 +14,25 @@ from ulid import ULID
 from exchange import instant, jose, strictjson
 from exchange import label as labels
 from exchange.jose import Kind, SigningKey, VerifiedBytes
-from exchange.label import Classification, Handling, Label, Tier
+from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier
 from exchange.participant import ParticipantId
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.schema import Schemas
 
 ItemId = NewType("ItemId", str)  # "<sender>:<ULID>"
 
-TYPES = ("message", "information-request", "information-answer")
+RULINGS = ("recall", "restriction", "correction", "forward")  # acts upon an item that stands already
+TYPES = (
+    "message",
+    "information-request",
+    "information-answer",
+    "clarification",
+    "spontaneous-information",
+    "feedback",
+    "permission-request",
+    "permission-answer",
+    *RULINGS,
+)
 LIMIT = 256 * 1024  # bytes of a whole JWS, unless the settings say otherwise
 OLDEST = timedelta(days=7)
 AHEAD = timedelta(seconds=10)
@@ -58,6 +69,9 @@ Recipient = ToParticipant | ToCountry | ToTier | ToAll
 class Message:
     """A message that fits its type's schema. Who signed it is for VerifiedBytes to say; whether it may be sent, for
     the policy.
+
+    recipients: none of what acts upon an item and is told to those who hold that. about: the item that its body is
+    about, where the type has one. circle: what a restriction narrows the item's own to; all, where it lifts.
     """
 
     item: ItemId
@@ -72,6 +86,13 @@ class Message:
     label: Label
     sent_at: datetime
     document: Mapping[str, Any]
+    about: ItemId | None = None
+    circle: Releasability | None = None
+
+    @property
+    def entities(self) -> tuple[Mapping[str, Any], ...]:
+        """All that it describes, those that a correction puts right among them."""
+        return tuple(entity for _, entity in _entities(self.document))
 
     @property
     def minors_state_their_age(self) -> bool:
@@ -81,12 +102,12 @@ class Message:
     @property
     def special_data_is_justified(self) -> bool:
         """R32: an item marked SENS, and every entity with special data, states why it is necessary."""
-        special = [e for e in self.document.get("entities", ()) if e.get("special_data")]
+        special = [e for e in self.entities if e.get("special_data")]
         stated = all(e.get("necessity", "").strip() for e in special)
         return stated and bool(special or Handling.SENS not in self.label.handling)
 
     def _persons(self) -> list[Mapping[str, Any]]:
-        return [e for e in self.document.get("entities", ()) if e["kind"] == "person"]
+        return [e for e in self.entities if e["kind"] == "person"]
 
 
 def parse(verified: VerifiedBytes, *, sender: ParticipantId, origin: str, now: datetime, schemas: Schemas) -> Message:
@@ -124,19 +145,23 @@ def read(document: Mapping[str, Any], schemas: Schemas) -> Message:
     _check_form(document, schemas)
     sender, ulid = document["sender"], document["id"]
     item, reply = ItemId(f"{sender}:{ulid}"), document.get("in_reply_to")
+    body = document["body"]
+    about = body.get("object", body.get("about"))
     return Message(
         item=item,
         sender=ParticipantId(sender),
         ulid=ulid,
         type=document["type"],
         user=document["user"],
-        recipients=tuple(map(_recipient, document["recipients"])),
+        recipients=tuple(map(_recipient, document.get("recipients", ()))),
         thread=ItemId(document.get("thread", item)),
         in_reply_to=None if reply is None else ItemId(reply),
         subject=document["subject"],
         label=labels.parse(document["label"]),
         sent_at=instant.parse(document["sent_at"]),
         document=document,
+        about=None if about is None else ItemId(about),
+        circle=_circle(body) if document["type"] == "restriction" else None,
     )
 
 
@@ -155,22 +180,39 @@ def _check_form(document: Mapping[str, Any], schemas: Schemas) -> None:
         raise Refusal(Reason.LABEL_INCOMPLETE, faults=(Fault("/label/classification", "is stated"),))
     if label["policy"] != labels.POLICY:
         raise Refusal(Reason.LABEL_FOREIGN, faults=(Fault("/label/policy", "is one that is mapped here"),))
-    for n, entity in enumerate(document.get("entities", ())):
+    for path, entity in _entities(document):
         if entity["kind"] == "person" and "person_status" not in entity:
-            fault = Fault(f"/entities/{n}/person_status", "is stated for a person")
+            fault = Fault(f"{path}/person_status", "is stated for a person")
             raise Refusal(Reason.PERSON_STATUS_MISSING, faults=(fault,))
 
 
 def _check_marks(message: Message) -> None:
     """R31, R32: what an entity holds, the label says. Readers are kept from it by the label alone."""
     handling, faults = message.label.handling, []
-    for n, entity in enumerate(message.document.get("entities", ())):
+    for path, entity in _entities(message.document):
         if entity.get("special_data") and Handling.SENS not in handling:
-            faults.append(Fault(f"/entities/{n}/special_data", "is marked SENS in the label's handling"))
+            faults.append(Fault(f"{path}/special_data", "is marked SENS in the label's handling"))
         if _is_minor(entity, message.sent_at) and Handling.MINOR not in handling:
-            faults.append(Fault(f"/entities/{n}", "is a minor, marked MINOR in the label's handling"))
+            faults.append(Fault(path, "is a minor, marked MINOR in the label's handling"))
     if faults:
         raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))
+
+
+def _entities(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every entity that a message describes, and where it stands. What a correction puts right is held to the same
+    rules as what it corrects: it would be the way around them else.
+    """
+    for n, entity in enumerate(document.get("entities", ())):
+        yield f"/entities/{n}", entity
+    if document.get("type") == "correction":
+        for n, entity in enumerate(document["body"]["corrected"].get("entities", ())):
+            yield f"/body/corrected/entities/{n}", entity
+
+
+def _circle(restriction: Mapping[str, Any]) -> Releasability:
+    if "lifted" in restriction:
+        return Releasability(mode=Mode.ALL)
+    return labels.parse_circle(restriction["releasable_to"], "/body/releasable_to")
 
 
 def _is_minor(entity: Mapping[str, Any], at: datetime) -> bool:

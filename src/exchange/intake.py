@@ -38,6 +38,8 @@ _DUTIES_OF_RESTRICTED = (
     "a second factor for every person who reads it",
     "no offline copy and no bulk export",
 )
+# Spoken by everybody who reads, and not taken in yet: better refused than accepted without all of its checks.
+_WITHOUT_DOOR = frozenset({*envelope.RULINGS, "feedback", "permission-request", "permission-answer"})
 _FRESH_DECISIONS_AT_ONCE = 32
 
 
@@ -86,6 +88,7 @@ class Intake:
             message = envelope.parse(
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
+            _refuse_without_door(message)
             await self._check_references(message, standing, now)
             act = self._decide(verified, message, standing, now)
             await self._let_others_run(standing)
@@ -115,6 +118,7 @@ class Intake:
             origin=standing.directory.origin,
             now=now,
         )
+        _refuse_without_door(message)
         await self._check_references(message, standing, now)
         asked = Draft(
             event=Event.QUESTION_ASKED,
@@ -190,6 +194,11 @@ class Intake:
         """Fresh decisions hold the loop; after some of them everybody else gets a turn."""
         if standing.policy.memory.misses % _FRESH_DECISIONS_AT_ONCE == 0:
             await asyncio.sleep(0)
+
+
+def _refuse_without_door(message: Message) -> None:
+    if message.type in _WITHOUT_DOOR:
+        raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type that is taken in here"),))
 
 
 def _draft(verified: VerifiedBytes, message: Message, permit: Permit, routed: Routing) -> Draft:

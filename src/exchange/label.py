@@ -121,26 +121,36 @@ def parse(members: Mapping[str, Any]) -> Label:
 
     Raises Refusal(LABEL_INCONSISTENT) where the members contradict each other.
     """
-    releasable = members["releasable_to"]
     label = Label(
         classification=Classification[members["classification"]],
         originator=members["originator"],
         created=instant.parse(members["created"]),
         expires=instant.parse(members["expires"]) if "expires" in members else None,
         handling=frozenset(map(_HANDLING.__getitem__, members.get("handling", ()))),
-        releasable_to=Releasability(
-            mode=_MODE[releasable["mode"]],
-            include=frozenset(releasable.get("include", ())),
-            exclude=frozenset(releasable.get("exclude", ())),
-            tiers=frozenset(map(_TIER.__getitem__, releasable["tiers"])) if "tiers" in releasable else _EVERY_TIER,
-        ),
+        releasable_to=_circle(members["releasable_to"]),
         purpose=tuple(members.get("purpose", ())),
         crime_area=tuple(members.get("crime_area", ())),
         urgency=members.get("urgency", "U4"),
         hit_visibility=_VISIBILITY[members.get("hit_visibility", "WHITE")],
     )
-    _refuse_contradictions(label)
+    faults = _contradictions(label.releasable_to, "/label/releasable_to")
+    if label.expires is not None and label.expires <= label.created:
+        faults.append(Fault("/label/expires", "lies after created"))
+    if faults:
+        raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))
     return label
+
+
+def parse_circle(members: Mapping[str, Any], path: str) -> Releasability:
+    """members: as `releasable_to` of a label, held against its schema. path: where they stand.
+
+    Raises Refusal(LABEL_INCONSISTENT) where they contradict each other.
+    """
+    circle = _circle(members)
+    faults = _contradictions(circle, path)
+    if faults:
+        raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))
+    return circle
 
 
 def derive(first: Label, *others: Label) -> tuple[Classification, frozenset[Handling], Releasability]:
@@ -168,16 +178,21 @@ def _never_wider(ours: Releasability, theirs: Releasability) -> bool:
     return theirs.mode is not Mode.ONLY and theirs.exclude <= ours.exclude
 
 
-def _refuse_contradictions(label: Label) -> None:
-    releasable = label.releasable_to
+def _circle(members: Mapping[str, Any]) -> Releasability:
+    return Releasability(
+        mode=_MODE[members["mode"]],
+        include=frozenset(members.get("include", ())),
+        exclude=frozenset(members.get("exclude", ())),
+        tiers=frozenset(map(_TIER.__getitem__, members["tiers"])) if "tiers" in members else _EVERY_TIER,
+    )
+
+
+def _contradictions(circle: Releasability, path: str) -> list[Fault]:
     faults = []
-    if releasable.mode is Mode.ALL and (releasable.include or releasable.exclude):
-        faults.append(Fault("/label/releasable_to", "mode ALL takes no include and no exclude"))
-    if releasable.mode is Mode.ALL_MINUS and (releasable.include or not releasable.exclude):
-        faults.append(Fault("/label/releasable_to", "mode ALL_MINUS takes exclude and no include"))
-    if releasable.mode is Mode.ONLY and not releasable.include:
-        faults.append(Fault("/label/releasable_to", "mode ONLY names whom it includes"))
-    if label.expires is not None and label.expires <= label.created:
-        faults.append(Fault("/label/expires", "lies after created"))
-    if faults:
-        raise Refusal(Reason.LABEL_INCONSISTENT, faults=tuple(faults))
+    if circle.mode is Mode.ALL and (circle.include or circle.exclude):
+        faults.append(Fault(path, "mode ALL takes no include and no exclude"))
+    if circle.mode is Mode.ALL_MINUS and (circle.include or not circle.exclude):
+        faults.append(Fault(path, "mode ALL_MINUS takes exclude and no include"))
+    if circle.mode is Mode.ONLY and not circle.include:
+        faults.append(Fault(path, "mode ONLY names whom it includes"))
+    return faults

@@ -41,7 +41,10 @@ def test_the_same_bytes_at_once_are_accepted_once(house: House) -> None:
     assert len({answer.json()["leaf"] for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("name", ["drug-seizure", "missing-child", "biometric-identification", "every-label-member"])
+@pytest.mark.parametrize(
+    "name",
+    ["drug-seizure", "missing-child", "biometric-identification", "every-label-member", "port-tip", "ivory-tip"],
+)
 def test_the_examples_are_accepted_as_they_are(name: str, house: House) -> None:
     document = worlds.sample(name, at=datetime.now(UTC))
 
@@ -49,6 +52,16 @@ def test_the_examples_are_accepted_as_they_are(name: str, house: House) -> None:
 
     assert answer.status_code == 201, answer.text
     assert answer.json()["routing"]
+
+
+@pytest.mark.parametrize("name", ["recalled-in-error", "fewer-readers", "weight-corrected", "passed-on-freely"])
+def test_an_act_without_a_door_is_refused_and_not_half_done(name: str, house: House) -> None:
+    document = worlds.sample(name, at=datetime.now(UTC))
+    sender = house[document["sender"]]
+
+    answers = [sender.send(document), sender.preview(document)]
+
+    assert [answer.json()["reason"] for answer in answers] == ["UNKNOWN_TYPE"] * 2
 
 
 def test_who_sends_restricted_is_told_its_duties(house: House) -> None:

@@ -9,7 +9,7 @@ from ulid import ULID
 
 from exchange import instant, shipped
 
-_MOMENTS = frozenset({"created", "review_by", "expires", "answer_by"})
+_MOMENTS = frozenset({"created", "review_by", "expires", "answer_by", "until"})
 
 
 def sample(name: str) -> dict[str, Any]:
