@@ -125,6 +125,15 @@ def test_an_exclusion_outweighs_an_inclusion() -> None:
 # Derivation (R19)
 
 
+@given(label=a_label, circle=circles)
+def test_a_label_that_is_narrowed_dominates_what_was_signed(label: Label, circle: Releasability) -> None:
+    narrowed = label.narrowed(circle)
+
+    assert narrowed.dominates(label)
+    assert readers_of(narrowed) == readers_of(label) & readers(label.classification, circle)
+    assert replace(narrowed, releasable_to=label.releasable_to) == label.narrowed(None) == label
+
+
 @given(inputs=st.lists(a_label, min_size=1, max_size=4))
 @example(inputs=[replace(labels.parse(world.label()), releasable_to=only(country)) for country in ("FRA", "ITA")])
 def test_what_is_derived_reaches_nobody_whom_an_input_keeps_out(inputs: list[Label]) -> None:

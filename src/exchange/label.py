@@ -5,7 +5,7 @@ the label can only take readers away. The codes are those of docs/glossary.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -93,6 +93,18 @@ class Releasability:
         """R09: excluded by name, or mode ONLY and not included."""
         return country in self.exclude or (self.mode is Mode.ONLY and country not in self.include)
 
+    def met(self, *others: "Releasability") -> "Releasability":
+        """Whom all of these circles have in common: it excludes whomever one of them excludes."""
+        circles = (self, *others)
+        inclusions = [circle.include for circle in circles if circle.mode is Mode.ONLY]
+        exclude = frozenset[str]().union(*(circle.exclude for circle in circles))
+        return Releasability(
+            mode=Mode.ONLY if inclusions else Mode.ALL_MINUS if exclude else Mode.ALL,
+            include=frozenset.intersection(*inclusions) if inclusions else frozenset(),
+            exclude=exclude,
+            tiers=frozenset.intersection(*(circle.tiers for circle in circles)),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
@@ -108,6 +120,10 @@ class Label:
     crime_area: tuple[str, ...] = ()
     urgency: str = "U4"
     hit_visibility: Visibility = Visibility.WHITE
+
+    def narrowed(self, circle: Releasability | None) -> "Label":
+        """As its source has restricted it since; None: as it was signed."""
+        return self if circle is None else replace(self, releasable_to=self.releasable_to.met(circle))
 
     def dominates(self, other: "Label") -> bool:
         """No reader of this label is kept from the other: higher or equal rank, narrower or equal circle."""
@@ -159,14 +175,7 @@ def derive(first: Label, *others: Label) -> tuple[Classification, frozenset[Hand
     R19, as far as labels carry it: for every input, no reader is added that the input did not have.
     """
     labels = (first, *others)
-    inclusions = [label.releasable_to.include for label in labels if label.releasable_to.mode is Mode.ONLY]
-    exclude = frozenset[str]().union(*(label.releasable_to.exclude for label in labels))
-    circle = Releasability(
-        mode=Mode.ONLY if inclusions else Mode.ALL_MINUS if exclude else Mode.ALL,
-        include=frozenset.intersection(*inclusions) if inclusions else frozenset(),
-        exclude=exclude,
-        tiers=frozenset.intersection(*(label.releasable_to.tiers for label in labels)),
-    )
+    circle = first.releasable_to.met(*(label.releasable_to for label in others))
     handling = frozenset[Handling]().union(*(label.handling for label in labels))
     return max(label.classification for label in labels), handling, circle
 

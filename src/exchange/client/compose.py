@@ -43,13 +43,14 @@ def compose(
     type: str,
     subject: str,
     body: Mapping[str, Any],
-    recipients: Sequence[str | Mapping[str, Any]],
+    recipients: Sequence[str | Mapping[str, Any]] = (),
     label: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Draft:
     """-> an envelope with id, sent_at and every name filled in; members that are given stay as they are.
 
-    recipients: `ncb-ita`, `country:DEU`, `tier:T1`, `all`, or the members as they are sent.
+    recipients: `ncb-ita`, `country:DEU`, `tier:T1`, `all`, or the members as they are sent; none for what acts upon an
+    item and goes to those who hold that.
     label: what is known of it. Absent are filled in: policy, originator, created, releasable_to (all), and the
     classification. more: further members of the envelope (case_ref, thread, in_reply_to, entities, attachments).
     Raises ValueError for a type or a recipient of no known form.
@@ -65,13 +66,14 @@ def compose(
         "aud": author.origin,
         "sender": author.participant,
         "user": author.user,
-        "recipients": [recipient(r) if isinstance(r, str) else dict(r) for r in recipients],
         "case_ref": f"{author.participant}/{made}",
         "subject": subject,
         "label": filled,
         "sent_at": instant.write(author.now),
         "body": dict(body),
     }
+    if recipients:
+        document["recipients"] = [recipient(r) if isinstance(r, str) else dict(r) for r in recipients]
     given = {name: value for name, value in more.items() if value is not None}
     if "case_ref" not in given:
         notes = (*notes, f"no case was named: the case reference is {document['case_ref']}")

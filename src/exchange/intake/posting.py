@@ -1,7 +1,7 @@
 """The way of one message: verified, parsed, decided, routed, committed, proven. The one place with that order in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from exchange import envelope, jose, leaf, receipt, relation, routing, strictjso
 from exchange.act import Act, NewItem, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
+from exchange.intake.references import check_references
 from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Classification, Label
 from exchange.leaf import Draft, Event, Field
@@ -19,7 +20,7 @@ from exchange.receipt import Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
 from exchange.schema import Schemas
-from exchange.store import Store, StoredItem
+from exchange.store import Store
 
 # Refusals that may have come too late: the same bytes may have been accepted when all was well.
 _PERHAPS_ACCEPTED_BEFORE = frozenset(
@@ -89,7 +90,7 @@ class Intake:
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
             _refuse_without_door(message)
-            await self._check_references(message, standing, now)
+            await check_references(self.store, message, standing, now)
             act = self._decide(verified, message, standing, now)
             await self._let_others_run(standing)
             outcome = await self.committer.commit(act)
@@ -119,7 +120,7 @@ class Intake:
             now=now,
         )
         _refuse_without_door(message)
-        await self._check_references(message, standing, now)
+        await check_references(self.store, message, standing, now)
         asked = Draft(
             event=Event.QUESTION_ASKED,
             actor=caller.participant.id,
@@ -156,24 +157,6 @@ class Intake:
     @staticmethod
     def _permit(message: Message, standing: Standing) -> Permit:
         return may_post(standing.policy, message, standing.directory.participants[message.sender])
-
-    async def _check_references(self, message: Message, standing: Standing, now: datetime) -> None:
-        """What a message refers to must be the caller's to refer to; anything else answers as if it did not exist."""
-        sender, store = message.sender, self.store
-        if message.in_reply_to is not None:
-            replied = await asyncio.to_thread(store.item_for, sender, message.in_reply_to)
-            held: Sequence[StoredItem] = () if replied is None else (replied,)
-            known = replied is not None and replied.thread == message.thread
-            fault = Fault("/in_reply_to", "names an item of this thread")
-        elif message.thread != message.item:
-            held = await asyncio.to_thread(store.thread_for, sender, message.thread, 100)
-            known = bool(held)
-            fault = Fault("/thread", "names a thread you take part in")
-        else:
-            return
-        if not known or not any(routing.reads(standing, found, sender, now) for found in held):
-            why = routing.why_hidden(standing, held, sender, now)
-            raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)
 
     async def _accepted_before(self, verified: VerifiedBytes, sender: ParticipantId) -> Accepted | None:
         item = _item_named_in(verified, sender)
