@@ -12,7 +12,7 @@ from exchange.jose import SigningKey
 from exchange.leaf import Draft, Event, Field
 from exchange.note import Checkpoint, TrailKey
 from exchange.participant import ChangeKind
-from tests.trails import ORIGIN, SCHEMAS, HandMadeTrail, small_trail
+from tests.trails import ORIGIN, SCHEMAS, TOLD, HandMadeTrail, decisions, small_trail
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +248,127 @@ def test_an_item_is_accepted_once() -> None:
     twice = trail.add(Draft(event=Event.MESSAGE_ACCEPTED, actor=first.actor, object=first.object, key=first.key))
 
     assert positions(audited(trail, trail.entries)) == {twice}
+
+
+# ---- who was shown what
+
+
+def test_readers_and_senders_are_shown_what_is_theirs() -> None:
+    """The control of what follows."""
+    trail = small_trail()
+    item = trail.accept()
+    trail.show(item, reader="ncb-fra")
+    trail.show(item)
+    trail.acknowledge(item)
+    trail.message_key = SigningKey.generate()
+
+    says = {finding.says for finding in audited(trail, trail.entries).findings}
+
+    assert says == {"ncb-ita had no such key to sign messages with"}  # it is in no directory of this trail
+
+
+def test_whoever_was_shown_what_was_not_released_to_it_is_found_where_it_was_shown() -> None:
+    trail = small_trail()
+    item = trail.accept()
+
+    shown = trail.show(3, item, reader="ncb-deu")
+
+    assert audited(trail, trail.entries).findings == (
+        Finding(shown, "it shows ncb-deu an item that was not released to it"),
+    )
+
+
+def test_one_item_of_a_page_that_was_not_released_is_enough() -> None:
+    trail = small_trail()
+    withheld = {"asked": "-", "outcome": "CONTENT", "rules": [], "to": ["ncb-deu"]}
+    told = b'[{"outcome":"released","participant":"ncb-deu"},{"outcome":"released","participant":"ncb-ita"}]'
+    item = trail.accept(decided=decisions(withheld), told=told)
+
+    honest, shown = trail.show(item, reader="ncb-deu"), trail.show(item, 3, reader="ncb-deu")
+
+    assert positions(audited(trail, trail.entries)) == {shown}
+    assert honest < shown
+
+
+@pytest.mark.parametrize("who", ["ncb-deu", "ncb-fra"])
+def test_whoever_acknowledges_what_was_not_released_to_it_is_found(who: str) -> None:
+    """A stranger; or the sender, to whom its own item is never released."""
+    trail = small_trail()
+    item = trail.accept()
+
+    acknowledged = trail.acknowledge(item, who)
+
+    says = f"{who} acknowledges an item that was not released to it"
+    assert Finding(acknowledged, says) in audited(trail, trail.entries).findings
+
+
+@pytest.mark.parametrize("outcome", ["NOHIT", "POINTER"])
+def test_who_was_decided_against_is_released_nothing(outcome: str) -> None:
+    trail = small_trail()
+    told = b'[{"outcome":"withheld","participant":"ncb-ita"}]'
+    item = trail.accept(decided=decisions(outcome=outcome), told=told)
+
+    shown = trail.show(item)
+
+    assert positions(audited(trail, trail.entries)) == {shown}
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        b"[]",
+        b"{}",
+        b"no JSON",
+        strictjson.write(decisions(to="ncb-ita")),
+        strictjson.write(decisions(to=[["ncb-ita"]])),
+        strictjson.write(decisions(named=["ncb-deu"])),
+        strictjson.write(decisions({"asked": "-", "outcome": "NOHIT", "rules": [], "to": ["ncb-ita"]})),
+        strictjson.write(decisions() | {"post": {"asked": "-", "outcome": "DENY", "rules": []}}),
+        strictjson.write(decisions() | {"read": None}),
+    ],
+)
+def test_decisions_that_are_none_or_contradict_themselves_are_found(decided: bytes) -> None:
+    trail = small_trail()
+
+    broken = trail.accept(decided=decided)
+    trail.show(broken)
+
+    assert audited(trail, trail.entries).findings == (
+        Finding(broken, "its decisions are none, or contradict themselves"),
+    )
+
+
+def test_a_message_about_which_nothing_says_what_was_decided_is_found() -> None:
+    trail = small_trail()
+
+    silent = trail.accept(decided=b"")
+
+    assert positions(audited(trail, trail.entries)) == {silent}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"{}",
+        b"[1]",
+        b'[{"outcome":"withheld","participant":"ncb-ita"}]',
+        b'[{"outcome":"released","participant":"ncb-deu"}]',
+        TOLD[:-1] + b"," + TOLD[1:],
+        TOLD[:-1] + b',{"outcome":"withheld","participant":"ncb-deu"}]',
+    ],
+)
+def test_a_sender_that_was_told_something_else_than_was_decided_is_found(told: bytes) -> None:
+    trail = small_trail()
+
+    lied_to = trail.accept(told=told)
+
+    assert audited(trail, trail.entries).findings == (
+        Finding(lied_to, "its sender was told something else than what was decided"),
+    )
+
+
+def test_without_an_engine_for_policies_the_report_says_that_nothing_was_decided_again(trail: HandMadeTrail) -> None:
+    assert not audited(trail, trail.entries).decided_again
 
 
 def test_another_genesis_than_the_pinned_one_is_found(trail: HandMadeTrail) -> None:

@@ -4,7 +4,7 @@ Everything in it is made by the functions that the exchange uses; nothing of it 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,22 @@ ORIGIN = "exchange.example/training"
 BEGAN = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 OPERATOR = "opr-exchange"
 SCHEMAS = Schemas.compile(shipped.texts("schemas", ".schema.json"))
+
+
+TOLD = b'[{"outcome":"released","participant":"ncb-ita"}]'
+
+
+def decisions(*more: Mapping[str, Any], **members: Any) -> dict[str, Any]:
+    """About a message that one bureau posts and Italy is released. more: about others. members: otherwise, of Italy."""
+    answer = {"outcome": "CONTENT", "rules": ["addressee"], "to": ["ncb-ita"], "named": ["ncb-ita"]}
+    asked = {
+        "post": "T1 OUO exercise | submit | OUO EXERCISE | -",
+        "read": "T1 OUO exercise | read | OUO EXERCISE | addressee",
+    }
+    return {
+        "post": {"asked": asked["post"], "outcome": "ALLOW", "rules": ["may-submit"]},
+        "read": [{"asked": asked["read"], **answer, **members}, *more],
+    }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,34 +120,61 @@ class HandMadeTrail:
 
     def admit(self, name: str = "ncb-fra") -> None:
         """The newcomer, with its message key."""
-        officer = {"jwk": self.own_officer.public.jwk, **self.window()}
+        self.introduce(name, self.own_officer)
+        key = {"use": "message", "jwk": self.message_key.public.jwk, **self.window()}
+        self.change(ChangeKind.KEY_ADD, self.own_officer, participant=name, **key)
+
+    def introduce(self, name: str, officer: SigningKey, country: str = "FRA") -> None:
+        """A bureau with an officer, which holds no other key yet."""
         self.change(
             ChangeKind.ADMIT,
             *self.officers,
             participant=name,
             name="NCB",
             tier="T1",
-            country="FRA",
+            country=country,
             exercise=True,
-            officers=[officer],
+            officers=[{"jwk": officer.public.jwk, **self.window()}],
         )
-        key = {"use": "message", "jwk": self.message_key.public.jwk, **self.window()}
-        self.change(ChangeKind.KEY_ADD, self.own_officer, participant=name, **key)
 
-    def accept(self, sender: str = "ncb-fra") -> int:
+    def accept(
+        self,
+        sender: str = "ncb-fra",
+        *,
+        classification: str = "OUO",
+        decided: Mapping[str, Any] | bytes | None = None,
+        told: bytes = TOLD,
+    ) -> int:
+        """decided: what is written as its decisions, where it is not what is decided about such a message to Italy."""
+        decided = decisions() if decided is None else decided
+        sealed = {
+            Field.MESSAGE: b"header.payload",
+            Field.ROUTING: told,
+            Field.DECISIONS: decided if isinstance(decided, bytes) else strictjson.write(decided),
+            Field.USER: b"desk",
+        }
         return self.add(
             Draft(
                 event=Event.MESSAGE_ACCEPTED,
                 actor=sender,
                 object=f"{sender}:{ULID.from_datetime(self.now())}",
                 type="message",
+                label={"classification": classification, "handling": ["EXERCISE"], "urgency": "U3"},
+                rules=("may-submit",),
                 key=self.message_key.public.kid,
-                sealed={
-                    Field.MESSAGE: b"header.payload",
-                    Field.ROUTING: b"[]",
-                    Field.DECISIONS: b"[]",
-                    Field.USER: b"desk",
-                },
+                sealed={name: text for name, text in sealed.items() if text},
+            )
+        )
+
+    def acknowledge(self, item: int, reader: str = "ncb-ita") -> int:
+        """item: its position."""
+        return self.add(
+            Draft(
+                event=Event.ITEM_ACKNOWLEDGED,
+                actor=reader,
+                object=leaf.read(self.entries[item].leaf).object,
+                key=self.message_key.public.kid,
+                sealed={Field.MESSAGE: b"header.payload", Field.USER: b"desk"},
             )
         )
 

@@ -14,7 +14,7 @@ from exchange import relation, strictjson
 from exchange.envelope import ItemId, Recipient, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.label import Label
 from exchange.participant import Participant, ParticipantId
-from exchange.policy import Answer, Decision, Door, Permit, PolicySet, Standing, parse_question
+from exchange.policy import Answer, Decision, Door, Permit, Standing
 from exchange.policy.words import context_words, participant_words, resource_words, write_columns
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.relation import ParticipantFacts, ReadingFacts
@@ -84,7 +84,7 @@ class Routing:
         return told
 
     def for_audit(self) -> dict[str, Any]:
-        """Everything that was asked and decided, in the words of cases, so that it can be decided again (`replay`).
+        """Everything that was asked and decided, in the words of cases, so that it can be decided again (replay.py).
 
         {"post": {"asked": "T1 RES | submit | RES | -", "outcome": "ALLOW", "rules": ["may-submit"]},
          "read": [{"asked": "T1 OUO | read | RES | addressee", "outcome", "rules", "to": [ids], "named": [of these]?}]}
@@ -190,22 +190,6 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
         )
         read.append({"item": one.item, "asked": asked, **_audited(_read(standing, one, reader, now))})
     return strictjson.write({"read": read})
-
-
-def replay(policy: PolicySet, decided: Mapping[str, Any]) -> bool:
-    """Whether a routing, as `for_audit` wrote it, is what this policy set answers to the questions in it.
-
-    Raises Refusal(LEAF_MALFORMED) if it is no such document.
-    """
-    try:
-        entries = (decided["post"], *decided["read"])
-        return all(
-            _audited(policy.answer(parse_question(entry["asked"])))
-            == {"outcome": entry["outcome"], "rules": entry["rules"]}
-            for entry in entries
-        )
-    except (KeyError, TypeError, AttributeError, Refusal):
-        raise Refusal(Reason.LEAF_MALFORMED) from None
 
 
 def _read(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> Decision:

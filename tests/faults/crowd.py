@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import network, posting
 from benchmarks.network import Member, Network
 from benchmarks.wire import Answered, Connection, request
-from exchange import envelope, leaf, main, shipped
+from exchange import envelope, leaf, main, replay, shipped
 from exchange.audit import Auditor, Report
 from exchange.client import Identity, Profile, Rights
 from exchange.client.compose import Author, compose
@@ -27,7 +27,7 @@ from exchange.proving import Prover
 from exchange.schema import Schemas
 from exchange.settings import Settings
 from exchange.store import Store
-from exchange.trail.stored import stored_entries
+from exchange.trail.stored import first_policy, stored_entries
 from tests.community import Community
 from tests.faults.warm import Warm
 from tests.serving import ORIGIN, WIDE, Served, free_port
@@ -190,7 +190,14 @@ def audit(folder: Path) -> Report:
         key = TrailKey.from_pem(ORIGIN, settings.secret("trail.pem"))
         checkpoint, _ = Prover(store=store, key=key, origin=ORIGIN).checkpoint()
         schemas = Schemas.compile(shipped.texts("schemas", ".schema.json"))
-        auditor = Auditor(checkpoint, trail_key=key.vkey(), schemas=schemas, genesis=settings.genesis)
+        auditor = Auditor(
+            checkpoint,
+            trail_key=key.vkey(),
+            schemas=schemas,
+            genesis=settings.genesis,
+            deciding=replay.under,
+            policy=first_policy(store),
+        )
         for entry in stored_entries(store, checkpoint.size):
             auditor.examine(entry)
         return auditor.conclude()

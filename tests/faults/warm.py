@@ -22,7 +22,7 @@ from tests.serving import Served
 
 WITHIN = 60.0  # seconds to start or to end: against hanging only
 
-SAFE, ANSWERS_BEFORE_THE_COMMIT = "safe", "answers-before-the-commit"
+SAFE, ANSWERS_BEFORE_THE_COMMIT, RELEASES_TO_ALL = "safe", "answers-before-the-commit", "releases-to-all"
 
 
 class Warm:
@@ -103,6 +103,8 @@ def _serve(folder: Path, port: int, variant: str) -> None:
 
     if variant == ANSWERS_BEFORE_THE_COMMIT:
         _answer_before_the_commit()
+    if variant == RELEASES_TO_ALL:
+        _release_to_all()
     main.serve(Settings.load(folder, port=port))
 
 
@@ -124,6 +126,24 @@ def _answer_before_the_commit() -> None:
         return safe_attempt(writer, batch)
 
     setattr(Writer, "_attempt", unsafe_attempt)  # noqa: B010
+
+
+def _release_to_all() -> None:
+    """What an auditor has to find: whoever is addressed gets it, in the name of a policy that says otherwise."""
+    from exchange.policy import Answer, Decision, Door, PolicySet
+    from exchange.refusal import Reason
+
+    safe_decide = PolicySet.decide
+    released = Decision(outcome=Answer.CONTENT, rules=("addressee",), told=(), reason=Reason.DENIED, steps=())
+
+    def decide(policy: PolicySet, door: Door, *facts: Any) -> Decision:
+        return released if door is Door.READ else safe_decide(policy, door, *facts)
+
+    def decide_all(policy: PolicySet, door: Door, resource: Any, askers: Any) -> Any:
+        return dict.fromkeys(askers, released)
+
+    setattr(PolicySet, "decide", decide)  # noqa: B010  the type checker is right to object
+    setattr(PolicySet, "decide_all", decide_all)  # noqa: B010
 
 
 def _main() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from exchange import leaf, shipped, strictjson
-from exchange.audit import Auditor, Entry, Report
+from exchange.audit import Auditor, Deciding, Entry, Report
 from exchange.cli.options import As, Json, ask
 from exchange.cli.screen import UNPROVEN, show, table
 from exchange.cli.serving import operating
@@ -18,6 +18,11 @@ from exchange.schema import Schemas
 
 _MOST_FINDINGS = 50  # shown; all are in the JSON
 _SHOWN = ("at", "event", "actor", "object", "type")  # of a leaf
+
+_NOT_DECIDED_AGAIN = (
+    "What was decided about messages was NOT decided again: that takes parts of the server, which are not installed "
+    '(pip install "exchange[server]").'
+)
 
 Live = Annotated[
     Path | None,
@@ -82,7 +87,7 @@ def _export(
     async def exported(client: Client) -> Checkpoint:
         checkpoint, note = await client.trail.checkpoint()
         with file.open("x", encoding="utf-8") as out:
-            out.write(head_of(checkpoint.origin, note))
+            out.write(head_of(checkpoint.origin, note, await client.trail.first_policy()))
             async for entry in client.trail.entries(checkpoint.size):
                 out.write(line_of(entry))
         return checkpoint
@@ -127,7 +132,8 @@ async def _from_exchange(
 ) -> Report:
     if client.profile.trail != trail:
         raise Unproven("the trail key given is not the one that this profile has pinned")
-    return await client.trail.audit(client.schemas, genesis=genesis or client.profile.pin.genesis, earlier=earlier)
+    pinned = genesis or client.profile.pin.genesis
+    return await client.trail.audit(client.schemas, genesis=pinned, earlier=earlier, deciding=_deciding())
 
 
 def _from_export(file: Path, trail: TrailVerifier, genesis: str | None, earlier: list[Checkpoint]) -> Report:
@@ -139,6 +145,8 @@ def _from_export(file: Path, trail: TrailVerifier, genesis: str | None, earlier:
             schemas=Schemas.compile(shipped.texts("schemas", ".schema.json")),
             genesis=genesis,
             earlier=earlier,
+            deciding=_deciding(),
+            policy=export.policy,
         )
         for entry in export.entries:
             auditor.examine(entry)
@@ -154,7 +162,7 @@ def _from_database(folder: Path, trail: TrailVerifier, genesis: str | None, earl
         from exchange.note import TrailKey
         from exchange.proving import Prover
         from exchange.settings import Settings
-        from exchange.trail.stored import stored_entries
+        from exchange.trail.stored import first_policy, stored_entries
 
         settings = Settings.load(folder)
         store = main.open_store(settings)
@@ -168,12 +176,25 @@ def _from_database(folder: Path, trail: TrailVerifier, genesis: str | None, earl
                 schemas=Schemas.compile(shipped.texts("schemas", ".schema.json")),
                 genesis=genesis or settings.genesis,
                 earlier=earlier,
+                deciding=_deciding(),
+                policy=first_policy(store),
             )
             for entry in stored_entries(store, checkpoint.size):
                 auditor.examine(entry)
             return auditor.conclude()
         finally:
             store.close()
+
+
+def _deciding() -> Deciding | None:
+    """How to decide again; None where the engine for policies is not installed, which comes with the server."""
+    try:
+        from exchange import replay
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "exchange":
+            raise
+        return None
+    return replay.under
 
 
 def _show_report(report: Report, json: bool) -> None:
@@ -184,6 +205,7 @@ def _show_report(report: Report, json: bool) -> None:
         "whole": report.whole,
         "events": dict(report.events),
         "checked": dict(report.checked),
+        "decided_again": report.decided_again,
         "findings": [{"position": one.position, "says": one.says} for one in report.findings],
     }
     counts = [*report.events.items(), *((f"{name} checked", n) for name, n in report.checked.items())]
@@ -194,7 +216,8 @@ def _show_report(report: Report, json: bool) -> None:
         else f"{report.origin}: {len(report.findings)} findings in {report.entries} entries; the trail is NOT whole."
     )
     findings = [] if report.whole else [table(("position", "finding"), rows)]
-    show(json, document, table(("", ""), counts), *findings, verdict)
+    asked_again = [] if report.decided_again else [_NOT_DECIDED_AGAIN]
+    show(json, document, table(("", ""), counts), *findings, *asked_again, verdict)
     if not report.whole:
         raise typer.Exit(UNPROVEN)
 

@@ -1,9 +1,10 @@
 """Entries of the trail as they are written down: in answers of an exchange, and in files.
 
 An export is JSON Lines. The first line names the trail and its signed size; each further line is one entry, with the
-hash of its leaf beside it, so that a change of a leaf is found where it was made.
+hash of its leaf beside it, so that a change of a leaf is found where it was made. The first line holds the texts of the
+first policy set, too, which the genesis names only by its digest; every later set is in the change that activates it.
 
-    {"checkpoint":"exchange.example/training\\n2\\n…","origin":"exchange.example/training"}
+    {"checkpoint":"exchange.example/training\\n2\\n…","origin":"exchange.example/training","policy":{"cases":…}}
     {"hash":"5b1f…","leaf":"{\\"actor\\":…}","openings":{"genesis":{"salt":"…","text":"…"}},"position":0}
     {"hash":"9c02…","leaf":"{\\"actor\\":…}","openings":{},"position":1}
 """
@@ -55,17 +56,19 @@ def line_of(entry: Entry) -> str:
     return strictjson.write(written).decode() + "\n"
 
 
-def head_of(origin: str, note: str) -> str:
-    """The first line of an export."""
-    return strictjson.write({"origin": origin, "checkpoint": note}).decode() + "\n"
+def head_of(origin: str, note: str, policy: Mapping[str, Any] | None = None) -> str:
+    """The first line of an export. policy: the texts of the first policy set."""
+    first: dict[str, Any] = {"origin": origin, "checkpoint": note}
+    return strictjson.write(first if policy is None else first | {"policy": policy}).decode() + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """A file read back. entries are read as they are asked for."""
+    """A file read back. entries are read as they are asked for. policy: texts, not held against any digest."""
 
     origin: str
     note: str
+    policy: Mapping[str, Any] | None
     entries: Iterable[Entry]
 
 
@@ -73,8 +76,14 @@ def read_export(file: IO[str]) -> Export:
     """Raises Unproven where it does not begin as an export does."""
     try:
         head: Mapping[str, Any] = json.loads(file.readline())
-        return Export(origin=str(head["origin"]), note=str(head["checkpoint"]), entries=_entries(file))
-    except (ValueError, KeyError, TypeError):
+        policy = head.get("policy")
+        return Export(
+            origin=str(head["origin"]),
+            note=str(head["checkpoint"]),
+            policy=policy if isinstance(policy, dict) else None,
+            entries=_entries(file),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unproven("this file is no export of a trail: its first line names no origin and no checkpoint") from None
 
 

@@ -6,9 +6,11 @@ lies beside the trail is held against what follows from it (`beside`).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from exchange import leaf
+from exchange import leaf, strictjson
 from exchange.audit import Entry, Opening
+from exchange.committer.standing import POLICY_LIMIT
 from exchange.leaf import Field
 from exchange.merkle import HASH_SIZE, TILE_WIDTH
 from exchange.refusal import Refusal
@@ -37,6 +39,15 @@ def stored_entries(store: Store, size: int) -> Iterator[Entry]:
     if last is not None:
         yield replace(last, faults=(*last.faults, *comparison.of_all()))
     yield from comparison.beyond()
+
+
+def first_policy(store: Store) -> Mapping[str, Any] | None:
+    """The texts of the policy set that the genesis names, as they are kept. Whether they are, the auditor says."""
+    try:
+        digest = leaf.read(store.leaf(0)).policy
+        return strictjson.parse_object(store.policy_texts(digest) or b"", limit=POLICY_LIMIT)
+    except _UNREADABLE:
+        return None
 
 
 def _slice(store: Store, start: int, stop: int) -> Iterator[Entry]:

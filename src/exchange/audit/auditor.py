@@ -10,19 +10,27 @@ trail's key and, if it is given, the hash of the genesis leaf. The numbers in th
     5  the directory folds from genesis, and each leaf names what was in force
     6  what was signed was signed with a key that was valid, there and then, for its actor; where the source has the
        signed bytes themselves, the signature verifies
-    7  what was read or acknowledged had been accepted before; nothing was accepted twice
-    8  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
+    7  what was read or acknowledged had been accepted before, and was released to whoever did it or is its own;
+       nothing was accepted twice
+    8  what was decided about each message is what the policy set in force decides of what is asked there, of the
+       participants as the directory has them and of the label as the leaf has it; its sender was told the same
+    9  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
+
+Check 8 takes an engine for policies, which a client alone does not have: it is handed in, or the report says that it
+was not done.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from exchange import jose, leaf, merkle, participant, strictjson
+from exchange.audit.decided import Decided, Deciding, DecidingAgain, Items
+from exchange.audit.entry import Entry, Finding, Opening, Report
 from exchange.jose import Kind, VerifyingKey
 from exchange.leaf import Event, Field, Leaf
-from exchange.merkle import Frontier, Hash
+from exchange.merkle import Frontier
 from exchange.note import Checkpoint
 from exchange.participant import CHANGE_LIMIT, Directory, SignedChange, Use
 from exchange.refusal import Refusal
@@ -31,55 +39,7 @@ from exchange.schema import Schemas
 _TEXT_LIMIT = 2 * CHANGE_LIMIT  # bytes of a change with its approvals
 _NOT_FOR_AUDITORS = frozenset({Field.MESSAGE.value})
 _SIGNED = {Event.MESSAGE_ACCEPTED: Kind.MESSAGE, Event.ITEM_ACKNOWLEDGED: Kind.ACKNOWLEDGEMENT}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """A commitment's salt and its content."""
-
-    salt: bytes
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A position of the trail, as its source has it; nothing of it is verified.
-
-    hash: the leaf's, where the source keeps it apart from the leaf. token: the message or acknowledgement itself, as a
-    JWS, where the source has it (a database does; auditors are not given it). faults: what the source itself found
-    wrong here.
-    """
-
-    position: int
-    leaf: bytes
-    openings: Mapping[Field, Opening] = field(default_factory=dict)
-    hash: Hash | None = None
-    token: bytes | None = None
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that does not hold. position: where, or None where it concerns the whole."""
-
-    position: int | None
-    says: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What an audit came to. counts: how many of each event, of openings that fitted, of changes and keys checked."""
-
-    origin: str
-    size: int
-    entries: int
-    findings: tuple[Finding, ...]
-    events: Mapping[str, int]
-    checked: Mapping[str, int]
-
-    @property
-    def whole(self) -> bool:
-        return not self.findings
+_MALFORMED = (Refusal, KeyError, TypeError, AttributeError, ValueError)
 
 
 class Auditor:
@@ -87,7 +47,8 @@ class Auditor:
 
     checkpoint: signed, of the size that is checked; entries beyond it are not asked for. genesis: the hash of the
     genesis leaf in hex, where it is known. earlier: other signed checkpoints of this trail; what the largest of them
-    signs must be there, or the trail was cut off since.
+    signs must be there, or the trail was cut off since. deciding: how to decide again. policy: the texts of the first
+    policy set, which the genesis names only by its digest; from wherever, they are believed for that digest alone.
     """
 
     def __init__(
@@ -98,6 +59,8 @@ class Auditor:
         schemas: Schemas,
         genesis: str | None = None,
         earlier: Sequence[Checkpoint] = (),
+        deciding: Deciding | None = None,
+        policy: Mapping[str, Any] | None = None,
     ) -> None:
         self._checkpoint = checkpoint
         self._trail_key = trail_key
@@ -111,8 +74,10 @@ class Auditor:
         self._last: datetime | None = None
         self._directory: Directory | None = None
         self._history_holds = True
-        self._accepted: dict[int, str] = {}  # position -> item
-        self._items: set[str] = set()
+        self._deciding = deciding
+        self._first_policy = policy
+        self._decides: DecidingAgain | None = None
+        self._items = Items()
         self._events: Counter[str] = Counter()
         self._checked: Counter[str] = Counter()
 
@@ -147,7 +112,7 @@ class Auditor:
         self._check_openings(position, stated, entry.openings)
         self._check_in_force(position, stated, entry)
         self._check_key(position, stated, entry)
-        self._check_items(position, stated)
+        self._check_items(position, stated, entry)
 
     def conclude(self) -> Report:
         size, found = self._checkpoint.size, self._tree.size
@@ -164,6 +129,7 @@ class Auditor:
             findings=tuple(self._findings),
             events=dict(sorted(self._events.items())),
             checked=dict(sorted(self._checked.items())),
+            decided_again=self._deciding is not None,
         )
 
     def _check_time(self, position: int, stated: Leaf) -> None:
@@ -205,9 +171,11 @@ class Auditor:
         if genesis.directory.origin != self._checkpoint.origin or genesis.trail_key != self._trail_key:
             self._note(0, "the genesis is of another exchange, or names another trail key")
         self._directory = genesis.directory
+        self._enforce(0, self._directory.policy, self._first_policy)
 
     def _fold(self, position: int, stated: Leaf, entry: Entry) -> None:
         assert self._directory is not None  # asked by the caller
+        before = self._directory.policy
         try:
             opening = entry.openings[Field.CHANGE]
             signed = _signed_change(opening.text)
@@ -218,6 +186,21 @@ class Auditor:
             self._break(position, "the change does not follow from the directory before it")
             return
         self._checked["changes"] += 1
+        if self._directory.policy != before:
+            self._enforce(position, self._directory.policy, _texts_in(signed))
+
+    def _enforce(self, position: int, digest: str, texts: Mapping[str, Any] | None) -> None:
+        """This policy set is in force behind this position."""
+        if self._deciding is None:
+            return
+        self._decides = None
+        try:
+            if texts is None or participant.policy_digest(texts) != digest:
+                raise ValueError("other texts")
+            self._decides = self._deciding(texts)
+        except _MALFORMED:
+            says = "the policy set in force from here on is missing or wrong: what it decides cannot be decided again"
+            self._note(position, says)
 
     def _check_key(self, position: int, stated: Leaf, entry: Entry) -> None:
         if stated.event not in _SIGNED or self._directory is None or not self._history_holds:
@@ -244,19 +227,59 @@ class Auditor:
         else:
             self._checked["signatures"] += 1
 
-    def _check_items(self, position: int, stated: Leaf) -> None:
-        if stated.event is Event.MESSAGE_ACCEPTED:  # 7
-            if stated.object in self._items or not stated.object.startswith(stated.actor + ":"):
-                self._note(position, "the item is not its actor's, or was accepted before")
-            self._items.add(stated.object)
-            self._accepted[position] = stated.object
-        elif stated.event is Event.ITEM_ACKNOWLEDGED and stated.object not in self._items:
-            self._note(position, "an item is acknowledged that was never accepted")
-        elif any(item not in self._accepted for item in stated.items):
-            self._note(position, "it shows an item that was never accepted")
+    def _check_items(self, position: int, stated: Leaf, entry: Entry) -> None:
+        match stated.event:  # 7
+            case Event.MESSAGE_ACCEPTED:
+                own = stated.object.startswith(stated.actor + ":")
+                if not own or self._items.position(stated.object) is not None:
+                    self._note(position, "the item is not its actor's, or was accepted before")
+                decided = self._decided(position, stated, entry)
+                self._items.accept(stated.object, position, sender=stated.actor, decided=decided)
+            case Event.ITEM_ACKNOWLEDGED:
+                item = self._items.position(stated.object)
+                if item is None:
+                    self._note(position, "an item is acknowledged that was never accepted")
+                elif stated.object.startswith(stated.actor + ":") or not self._items.may_be_shown(item, stated.actor):
+                    self._note(position, f"{stated.actor} acknowledges an item that was not released to it")
+            case _ if not all(map(self._items.has, stated.items)):
+                self._note(position, "it shows an item that was never accepted")
+            case Event.ITEMS_READ if not all(self._items.may_be_shown(item, stated.actor) for item in stated.items):
+                self._note(position, f"it shows {stated.actor} an item that was not released to it")
+
+    def _decided(self, position: int, stated: Leaf, entry: Entry) -> Decided | None:
+        """What the leaf commits to as decided, if there is that and it can be read."""
+        told, decisions = (self._opened(stated, entry, kind) for kind in (Field.ROUTING, Field.DECISIONS))
+        if told is None or decisions is None:
+            if not {Field.ROUTING.value, Field.DECISIONS.value} <= stated.commit.keys():
+                self._note(position, "a message was accepted, and nothing says what was decided about it")
+            return None
+        try:
+            decided = Decided.parse(decisions)
+        except ValueError:
+            self._note(position, "its decisions are none, or contradict themselves")
+            return None
+        if not decided.is_told_in(told):  # 8
+            self._note(position, "its sender was told something else than what was decided")
+        self._decide_again(position, stated, decided)
+        return decided
+
+    def _decide_again(self, position: int, stated: Leaf, decided: Decided) -> None:
+        if self._decides is None or self._directory is None or not self._history_holds:
+            return
+        if self._decides(stated, self._directory, decided):
+            self._checked["decisions"] += 1
+        else:
+            self._note(position, "what was decided here is not what the policy in force decides")
+
+    @staticmethod
+    def _opened(stated: Leaf, entry: Entry, kind: Field) -> bytes | None:
+        """The text that the leaf committed to; None where it is missing or another, which check 4 has noted."""
+        opening = entry.openings.get(kind)
+        fits = opening is not None and leaf.opens(stated, kind, opening.salt, opening.text)
+        return opening.text if opening is not None and fits else None
 
     def _compare_root(self, size: int) -> None:
-        wanted = self._roots.get(size)  # 8
+        wanted = self._roots.get(size)  # 9
         if wanted is not None and wanted != self._tree.root():
             self._note(None, f"the first {size} entries are not those of an earlier signed checkpoint")
         if size == self._checkpoint.size and self._tree.root() != self._checkpoint.root:
@@ -275,3 +298,10 @@ def _signed_change(text: bytes) -> SignedChange:
     """The inverse of `SignedChange.committed`. Raises Refusal, KeyError, TypeError or AttributeError."""
     members = strictjson.parse_object(text, limit=_TEXT_LIMIT)
     return SignedChange(change=members["change"].encode(), approvals=tuple(a.encode() for a in members["approvals"]))
+
+
+def _texts_in(signed: SignedChange) -> Mapping[str, Any] | None:
+    """The policy set that a change activates, which was folded: its form is known."""
+    payload = jose.decode(signed.change.split(b".")[1])
+    texts: Mapping[str, Any] | None = strictjson.parse_object(payload, limit=CHANGE_LIMIT).get("policy")
+    return texts

@@ -1,0 +1,103 @@
+"""What the decisions of a leaf say, and to whom each item was released by them.
+
+The document, as `Routing.for_audit` writes it:
+
+    {"post": {"asked": "T1 RES | submit | RES | -", "outcome": "ALLOW", "rules": ["may-submit"]},
+     "read": [{"asked": "T1 OUO | read | RES | addressee", "outcome", "rules", "to": [ids], "named": [of these]?}]}
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchange import strictjson
+from exchange.leaf import Leaf
+from exchange.participant import Directory
+from exchange.refusal import Refusal
+
+_LIMIT = 1 << 20  # bytes of decisions, or of a routing: 256 recipients with all that was asked of each are a tenth
+_RELEASED = "CONTENT"
+_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """post: the question and its answer about the sender. read: the same about recipients, each with `to`, whom it
+    concerns. told: what follows from both for the sender's own list, without the rules.
+    """
+
+    post: Mapping[str, Any]
+    read: tuple[Mapping[str, Any], ...]
+    released: frozenset[str]
+    told: frozenset[tuple[str, str]]
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Decided":
+        """Raises ValueError where these are no decisions, or decide twice about one recipient."""
+        try:
+            members = strictjson.parse_object(text, limit=_LIMIT, depth=_DEPTH)
+            post, read = members["post"], tuple(members["read"])
+            to = [id for entry in read for id in entry["to"]]
+            released = frozenset(id for entry in read if entry["outcome"] == _RELEASED for id in entry["to"])
+            named = frozenset(id for entry in read for id in entry.get("named", ()))
+            sound = len(set(to)) == len(to) and named <= set(to) and post["outcome"] == "ALLOW"
+        except (Refusal, KeyError, TypeError, AttributeError):
+            raise ValueError("no decisions") from None
+        if not sound:
+            raise ValueError("decisions that contradict themselves")
+        told = {(id, "released") for id in released} | {(id, "withheld") for id in named - released}
+        return cls(post=post, read=read, released=released, told=frozenset(told))
+
+    def is_told_in(self, routing: bytes) -> bool:
+        """Whether the list that the sender got says the same: all that it is released to, and of the others those that
+        the sender addressed by name.
+        """
+        try:
+            told = [(one["participant"], one["outcome"]) for one in strictjson.parse(routing, limit=_LIMIT)]
+        except (Refusal, KeyError, TypeError):
+            return False
+        return len(told) == len(self.told) and set(told) == self.told
+
+
+DecidingAgain = Callable[[Leaf, Directory, Decided], bool]
+"""Whether a policy set decides so of what this leaf says, when this directory is in force."""
+
+Deciding = Callable[[Mapping[str, Any]], DecidingAgain]
+"""From the texts of a policy set, whose digest was checked. Raises Refusal where they are no policy set."""
+
+
+@dataclass(slots=True)
+class Items:
+    """Every item that was accepted so far and who may have been shown it.
+
+    Readers are bits of a number, a bit for each participant that was ever released anything: an item costs some 300
+    bytes with its id, however many it was released to.
+    """
+
+    _positions: dict[str, int] = field(default_factory=dict)  # by item
+    _readers: dict[int, int | None] = field(default_factory=dict)  # by position; None: nobody can tell
+    _bits: dict[str, int] = field(default_factory=dict)
+
+    def accept(self, item: str, position: int, *, sender: str, decided: Decided | None) -> None:
+        """decided: None where that cannot be read."""
+        self._positions.setdefault(item, position)
+        self._readers[position] = None if decided is None else self._masked(decided.released | {sender})
+
+    def position(self, item: str) -> int | None:
+        return self._positions.get(item)
+
+    def has(self, position: int) -> bool:
+        return position in self._readers
+
+    def may_be_shown(self, position: int, reader: str) -> bool:
+        """To its sender, and to whom it was released. Where its decisions are missing or broken, which is a finding of
+        its own, nobody is accused for them.
+        """
+        readers = self._readers[position]
+        return readers is None or bool(readers & self._bits.get(reader, 0))
+
+    def _masked(self, readers: frozenset[str]) -> int:
+        mask = 0
+        for reader in readers:
+            mask |= self._bits.setdefault(reader, 1 << len(self._bits))
+        return mask

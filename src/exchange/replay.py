@@ -1,0 +1,87 @@
+"""What a trail says was decided about messages, decided again: the inverse of `Routing.for_audit`.
+
+A leaf's decisions hold every question that was asked and its answer. Questions are put to the policy set again, and
+what they say of participants and of the label is held against the directory in force and against the leaf. Whom a label
+excludes, and to which tiers it goes, is in the message alone, which auditors are not given.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+from exchange import relation
+from exchange.audit import Decided, DecidingAgain
+from exchange.label import Classification, Handling
+from exchange.leaf import Leaf
+from exchange.participant import Directory, Participant, ParticipantId
+from exchange.policy import Asked, Door, PolicySet, parse_question, parse_texts
+from exchange.refusal import Refusal
+from exchange.relation import ItemFacts, ReadingFacts
+
+_REMEMBERED = 20_000  # questions with their answers, about 1 KB each
+_EXERCISE = frozenset({Handling.EXERCISE})
+
+Answered = tuple[Asked, str, tuple[str, ...]]
+"""A question, and the outcome and the rules that answer it."""
+
+
+def under(texts: Mapping[str, Any]) -> DecidingAgain:
+    """texts: {"schema", "policies", "cases"} -> what decides again under them. Raises Refusal(POLICY_WRONG)."""
+    return by(PolicySet.load(parse_texts(texts)))
+
+
+def by(policy: PolicySet) -> DecidingAgain:
+    @lru_cache(maxsize=_REMEMBERED)
+    def answered(asked: str) -> Answered:
+        question = parse_question(asked)
+        decision = policy.answer(question)
+        return question, decision.outcome.value, decision.rules
+
+    return partial(_decides_so, answered)
+
+
+def _decides_so(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+    try:
+        item = _posted(answered, stated, directory, decided.post)
+        return item is not None and all(_read(answered, item, directory, entry) for entry in decided.read)
+    except (KeyError, TypeError, ValueError, AttributeError, Refusal):
+        return False
+
+
+def _posted(
+    answered: Callable[[str], Answered], stated: Leaf, directory: Directory, entry: Mapping[str, Any]
+) -> ItemFacts | None:
+    """The item that was asked about, if its sender was the leaf's actor and it bore the leaf's label."""
+    asked, *answer = answered(entry["asked"])
+    item, rules = asked.resource, tuple(entry["rules"])
+    sender = relation.participant(_participant(directory, stated.actor))
+    holds = (
+        answer == [entry["outcome"], rules]
+        and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, sender, rules)
+        and isinstance(item, ItemFacts)
+        and _is_labelled(item, stated.label or {})
+    )
+    return item if holds and isinstance(item, ItemFacts) else None
+
+
+def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Directory, entry: Mapping[str, Any]) -> bool:
+    asked, *answer = answered(entry["asked"])
+    being = asked.context
+    return (
+        answer == [entry["outcome"], tuple(entry["rules"])]
+        and (asked.door, asked.resource) == (Door.READ, item)
+        and isinstance(being, ReadingFacts)
+        and being.addressee
+        and not being.is_source
+        and all(relation.recipient(_participant(directory, id)) == asked.principal for id in entry["to"])
+    )
+
+
+def _is_labelled(item: ItemFacts, label: Mapping[str, Any]) -> bool:
+    handling = item.handling | _EXERCISE if item.exercise else item.handling
+    return item.rank == Classification[label["classification"]] and handling == set(label.get("handling", ()))
+
+
+def _participant(directory: Directory, id: str) -> Participant:
+    """Raises KeyError."""
+    return directory.participants[ParticipantId(id)]
