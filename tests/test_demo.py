@@ -22,10 +22,11 @@ POLICY = re.compile(r'^@id\("([^"]+)"\)(?:.*\n)+?.*;\n', re.MULTILINE)
 COUNTS = {"released": 12, "withheld": 5, "refused": 5, "signatures_verified": 12, "proofs_verified": 12 + 6 + 5 + 1}
 
 
-def show(folder: Path, policies: Path | None = None) -> subprocess.CompletedProcess[str]:
+def show(folder: Path, policies: Path | None = None, *, as_json: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the demo with its temporary files below `folder`."""
     where = "None" if policies is None else f"pathlib.Path({str(policies)!r})"
-    script = f"import pathlib, sys; from exchange.demo import run; sys.exit(run(keep=False, policies={where}))"
+    words = f"keep=False, policies={where}, as_json={as_json}"
+    script = f"import pathlib, sys; from exchange.demo import run; sys.exit(run({words}))"
     return subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "TMPDIR": str(folder)},
@@ -74,6 +75,7 @@ def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("removed", "step"),
     [
+        (("R07",), "RESTRICTED withheld from one not cleared"),
         (("R07", "R07.hide"), "RESTRICTED withheld from one not cleared"),
         (("R09",), "drug seizure released to all but one country"),
         (("R46",), "the auditor sees the trail"),
@@ -95,6 +97,16 @@ def test_without_a_rule_the_story_fails_at_its_step_and_names_it(
     assert counted(shown.stdout) != COUNTS
     assert shown.stderr == ""
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_as_json_the_counts_stand_alone_and_the_story_on_the_other_stream(tmp_path: Path) -> None:
+    policies = policies_without(tmp_path / "policies", "R46")
+
+    shown = show(tmp_path, policies, as_json=True)
+
+    assert shown.returncode == 1
+    assert set(json.loads(shown.stdout)) == COUNTS.keys()
+    assert 'step "the auditor sees the trail" did not come out' in shown.stderr
 
 
 def test_kept_it_serves_until_it_is_interrupted_and_each_way_to_look_around_works(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import gc
+import json
 import os
 import secrets
 import sys
@@ -103,11 +104,11 @@ def _claim(settings: Settings) -> IO[bytes] | None:
     return lock
 
 
-def run(gateway: Gateway) -> None:
+def run(gateway: Gateway, *, as_json: bool = False) -> None:
     """Serve until told to stop. Requests under way are answered first; waiting readers are let go at once."""
     _settle()
     try:
-        _Server(_uvicorn_config(gateway), gateway).run()
+        _Server(_uvicorn_config(gateway), gateway, as_json).run()
     finally:
         gateway.store.close()
 
@@ -119,10 +120,12 @@ def _settle() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def serve(settings: Settings) -> None:
-    """What `exchange serve` does. Raises Misconfigured and StoreFault before anything is served."""
+def serve(settings: Settings, *, as_json: bool = False) -> None:
+    """What `exchange serve` does. as_json: the line, too, that says where. Raises Misconfigured and StoreFault before
+    anything is served.
+    """
     logs.as_json_lines()
-    run(build(settings))
+    run(build(settings), as_json=as_json)
 
 
 def _doors(
@@ -221,15 +224,20 @@ def _fresh_id() -> str:
 class _Server(uvicorn.Server):
     """Says where it serves once it does, and lets waiting readers go when it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, as_json: bool) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._as_json = as_json
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            sys.stdout.write(f"serving {self._gateway.settings.origin} on http://{host}:{port}\n")
+            origin, url = self._gateway.settings.origin, f"http://{host}:{port}"
+            sys.stdout.write(
+                json.dumps({"serving": origin, "url": url}) if self._as_json else f"serving {origin} on {url}"
+            )
+            sys.stdout.write("\n")
             sys.stdout.flush()
 
     def handle_exit(self, sig: int, frame: Any) -> None:

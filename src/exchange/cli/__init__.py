@@ -14,6 +14,9 @@ Say who you are by --as FOLDER or by the variable EXCHANGE_PROFILE; ask for JSON
 
 {EXIT_CODES}"""
 
+# What its parser raises is of the same family, whichever parser typer was built upon.
+_WrongUsage: type[Exception] = typer.BadParameter.__bases__[0]
+
 
 def application() -> typer.Typer:
     """All commands, in the order in which a newcomer meets them."""
@@ -47,16 +50,17 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """-> the exit code."""
+    # Looked for in the words themselves, for the command may have failed before it read them.
+    as_json = "--json" in arguments
     try:
-        application()(args=arguments, prog_name="exchange")
+        code = application()(args=arguments, prog_name="exchange", standalone_mode=False)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else screen.USAGE
-    except KeyboardInterrupt:
-        return 130
+    except _WrongUsage as wrong:
+        return screen.report_usage(wrong, as_json=as_json)
     except Exception as error:
-        # Looked for in the words themselves, for the command may have failed before it read them.
-        return screen.report(error, as_json="--json" in arguments)
-    return screen.OK
+        return screen.report(error, as_json=as_json)
+    return code if isinstance(code, int) else screen.OK
 
 
 def _nothing() -> None:

@@ -128,6 +128,15 @@ def report(error: Exception, *, as_json: bool) -> int:
     return trouble.exit
 
 
+def report_usage(wrong: Any, *, as_json: bool) -> int:
+    """Tell what the command's own parser says of its words."""
+    if as_json:
+        mend = "see `exchange --help`, and that of the command"
+        return report(Failed("USAGE", wrong.format_message(), mend, exit=USAGE), as_json=True)
+    wrong.show()
+    return USAGE
+
+
 def _trouble(error: Exception) -> Trouble:
     match error:
         case Refused():

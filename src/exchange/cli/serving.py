@@ -97,6 +97,9 @@ def _serve(
     folder: Folder,
     host: Annotated[str | None, typer.Option(help="the address to listen on", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(help="the port to listen on; 0 for any", show_default=False)] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="the line that says where as JSON, like those of the log")
+    ] = False,
 ) -> None:
     """Serve an exchange until told to stop. Writes a line that says where, then its log as JSON lines."""
     with operating():
@@ -104,7 +107,8 @@ def _serve(
         from exchange.settings import Settings
 
         said: dict[str, Any] = {"host": host, "port": port}
-        main.serve(Settings.load(folder, **{name: value for name, value in said.items() if value is not None}))
+        settings = Settings.load(folder, **{name: value for name, value in said.items() if value is not None})
+        main.serve(settings, as_json=json)
 
 
 def _demo(
@@ -114,12 +118,17 @@ def _demo(
     policies: Annotated[
         Path | None, typer.Option(help="a folder with the policy set to play it with; the shipped one if not said")
     ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="the counts alone on standard output; the story on the other stream")
+    ] = False,
 ) -> None:
     """Play a story on an exchange of its own: messages released, withheld, refused, and all of it proven."""
+    if keep and json:
+        raise typer.BadParameter("--keep says in words how to look around: leave --json out")
     with operating():
         from exchange import demo
 
-        code = demo.run(keep=keep, policies=policies)
+        code = demo.run(keep=keep, policies=policies, as_json=json)
     raise typer.Exit(code)
 
 

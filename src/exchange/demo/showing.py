@@ -3,11 +3,13 @@
 import asyncio
 import json
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
@@ -32,22 +34,26 @@ class _Failed(Exception):
         self.step = step
 
 
-def run(keep: bool, policies: Path | None) -> int:
+def run(keep: bool, policies: Path | None, *, as_json: bool = False) -> int:
     """Found, serve, play, verify, clean up; -> the exit code: 0 only if everything came out as the story says.
 
     policies: the folder of the first policy set; None for the one that ships. keep: leave the exchange running until
-    Ctrl-C. The last line is one JSON object with the counts of `Tally`, whatever happens.
+    Ctrl-C. The last line is one JSON object with the counts of `Tally`, whatever happens. as_json: it is the only one
+    on standard output, and the story is told on the other stream.
     """
     # Whoever stops us, nothing is left behind: what ends the process unwinds it first.
     for told_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told_to_end, signal.default_int_handler)
-    narrator, tally = Narrator(_console()), Tally()
+    narrator, tally = Narrator(_console(sys.stderr if as_json else sys.stdout)), Tally()
     try:
         return _show(keep, policies or Path(str(shipped.folder("policies"))), narrator, tally)
     except KeyboardInterrupt:
         return _INTERRUPTED
     finally:
-        narrator.counts(_line(tally))
+        if as_json:
+            sys.stdout.write(f"{_line(tally)}\n")
+        else:
+            narrator.counts(_line(tally))
 
 
 def _show(keep: bool, policies: Path, narrator: Narrator, tally: Tally) -> int:
@@ -119,11 +125,11 @@ def _step(name: str, *rules: str) -> Iterator[None]:
         raise _Failed(name, str(silent)) from silent
 
 
-def _console() -> Console:
-    terminal = Console()
+def _console(file: IO[str]) -> Console:
+    terminal = Console(file=file)
     width = min(WIDTH, terminal.width) if terminal.is_terminal else WIDTH
     # Nothing is guessed from the text: a subject that a sender chose is shown as it is.
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _line(tally: Tally) -> str:
