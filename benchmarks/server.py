@@ -55,11 +55,22 @@ def counters(port: int) -> dict[str, int]:
 
 
 def peak_memory(pid: int) -> int:
-    """The most that the process ever held, in MB."""
+    """The most that the process and those that it has started ever held, in MB."""
+    held = sum(map(_most_held, [pid, *_started_by(pid)]))
+    return held // 1024
+
+
+def _most_held(pid: int) -> int:
+    """KiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
+            return int(line.split()[1])
     raise RuntimeError("this system does not tell VmHWM")
+
+
+def _started_by(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for threads in children for child in threads.read_text().split()]
 
 
 def processor_seconds(pid: int) -> float:

@@ -1,6 +1,7 @@
 """A leaf is read as it was written and in no other form; it opens to whom its salts were given, and only those."""
 
 import hashlib
+import hmac
 import json
 import secrets
 from datetime import UTC, datetime
@@ -275,3 +276,8 @@ def test_a_leaf_says_what_auditors_ask_by_and_not_whom_a_label_excludes() -> Non
 
 def test_what_a_label_leaves_out_a_leaf_leaves_out() -> None:
     assert leaf.label_facts(labels.parse(world.label(handling=[]))) == {"classification": "OUO", "urgency": "U4"}
+
+
+@given(st.binary(max_size=64), st.integers(0, 6000).map(lambda size: bytes(n % 251 for n in range(size))))
+def test_our_hmac_is_everybodys(key: bytes, content: bytes) -> None:
+    assert leaf.hmac_sha256(key, content) == hmac.digest(key, content, "sha256")

@@ -56,7 +56,7 @@ async def posting(tmp_path: Path) -> AsyncIterator[Posting]:
             committer=gateway.committer,
             store=gateway.store,
             standing=lambda: gateway.standing,
-            verified=Verifier().verified,
+            verified=Verifier(0).verified,
             now=lambda: gateway.now,
             prove=prover.receipt,
             schemas=world.schemas(),

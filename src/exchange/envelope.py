@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NewType
 
-from ulid import ULID
-
 from exchange import instant, jose, strictjson
 from exchange import label as labels
 from exchange.jose import Kind, SigningKey, VerifiedBytes
@@ -226,7 +224,7 @@ def _is_minor(entity: Mapping[str, Any], at: datetime) -> bool:
 
 def _check_times(message: Message, now: datetime) -> None:
     # In seconds: an id can name a time that no calendar has.
-    made = ULID.from_str(message.ulid).timestamp
+    made = _made_at(message.ulid)
     if abs(made - message.sent_at.timestamp()) > _MAY_BE_LATE:
         raise Refusal(Reason.OUT_OF_TIME, faults=(Fault("/sent_at", "is within 10 s of the time in the id"),))
     oldest, newest = (now - OLDEST).timestamp(), (now + AHEAD).timestamp()
@@ -235,6 +233,16 @@ def _check_times(message: Message, now: datetime) -> None:
             Reason.OUT_OF_TIME,
             faults=(Fault("/sent_at", "lies, as the time in the id, at most 7 days back and 10 s ahead"),),
         )
+
+
+def _made_at(ulid: str) -> float:
+    """Seconds since 1970: the milliseconds that a ULID begins with, 48 bits in Crockford's base 32. The library
+    would decode the random bits too, in ten times the time.
+    """
+    return int(ulid[:10].translate(_FROM_CROCKFORD), 32) / 1000
+
+
+_FROM_CROCKFORD = str.maketrans("0123456789ABCDEFGHJKMNPQRSTVWXYZ", "0123456789abcdefghijklmnopqrstuv")
 
 
 def _recipient(members: Mapping[str, Any]) -> Recipient:

@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,9 +83,9 @@ def build(settings: Settings) -> Gateway:
         queue=settings.limits.queue,
     )
     writer.meet()
-    verifier = Verifier()
+    verifier = Verifier(settings.verifiers)
     doors = _doors(settings, store, wake, writer, verifier, trail_key, schemas)
-    app = create_app(doors, _lifespan(doors, writer, verifier))
+    app = create_app(doors, _lifespan(doors, writer, verifier, _readers(store)))
     return Gateway(settings=settings, lock=lock, store=store, wake=wake, committer=writer, doors=doors, app=app)
 
 
@@ -200,9 +201,10 @@ def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:
     }
 
 
-def _lifespan(doors: Doors, writer: Committer, verifier: Verifier) -> Lifespan:
+def _lifespan(doors: Doors, writer: Committer, verifier: Verifier, readers: ThreadPoolExecutor) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(readers)
         writer.start()
         counting = asyncio.create_task(doors.edge.refusals.keep_counting())
         try:
@@ -212,9 +214,16 @@ def _lifespan(doors: Doors, writer: Committer, verifier: Verifier) -> Lifespan:
             if writer.alive:
                 await doors.edge.refusals.count(everything=True)
             await writer.stop()
-            verifier.stop()
+            await verifier.stop()
 
     return lifespan
+
+
+def _readers(store: Store) -> ThreadPoolExecutor:
+    """The threads that read. On SQLite, where reading is our own processor's work, a third one would only take the
+    interpreter from the other two; PostgreSQL is waited for.
+    """
+    return ThreadPoolExecutor(2 if store.dialect == "sqlite" else 8, thread_name_prefix="exchange-reader")
 
 
 def _fresh_id() -> str:

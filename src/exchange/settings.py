@@ -5,6 +5,7 @@ variable too (EXCHANGE_PUBLIC_URL, EXCHANGE_DATABASE, ...), which wins. What is 
 anything opens.
 """
 
+import os
 import stat
 from pathlib import Path
 from typing import Any, Self
@@ -38,6 +39,11 @@ class Limits(BaseModel):
     refusals_per_minute: int = Field(default=10, ge=0)
 
 
+def _spare_cores() -> int:
+    """Processes that verify signatures: one for each core that the loop leaves free, four at most."""
+    return min(4, (os.cpu_count() or 1) - 1)
+
+
 class Settings(BaseSettings):
     """Everything that differs between two exchanges, and nothing that does not."""
 
@@ -51,6 +57,7 @@ class Settings(BaseSettings):
     training: bool = False
     host: str = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
+    verifiers: int = Field(default_factory=_spare_cores, ge=0, le=64)
     limits: Limits = Field(default_factory=Limits)
 
     @classmethod

@@ -60,6 +60,12 @@ def parse_object(raw: bytes, *, limit: int, depth: int = 16) -> dict[str, Any]:
     return value
 
 
+def reread(raw: bytes) -> dict[str, Any]:
+    """The object in bytes that `write` wrote and nobody can have changed since: nothing is left to be strict about."""
+    members: dict[str, Any] = orjson.loads(raw)
+    return members
+
+
 def write(value: JsonValue) -> bytes:
     """The one serialisation of what we sign or hash ourselves: sorted names, no spaces, UTF-8, no floats by use.
 

@@ -28,6 +28,10 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _HEADER_LIMIT = 1024  # bytes
 _HEADERS_REMEMBERED = 4096
+_KEYS_REMEMBERED = 4096
+_COORDINATE, _SIGNATURE = 43, 64  # characters of base64url, bytes
+_POINT = 2 * _COORDINATE
+_SIGNED = _POINT + _SIGNATURE  # where in a question it begins
 
 
 class Kind(StrEnum):
@@ -112,14 +116,33 @@ class UnverifiedBytes:
     _signature: bytes = field(repr=False)
 
     def verify(self) -> VerifiedBytes:
-        """The one slow step of the gate; it holds no interpreter while it runs. Raises Refusal(BAD_SIGNATURE)."""
-        try:
-            fits = self.key._backend.verify(self.token[: self.token.rindex(b".")], self._signature)
-        except Exception:  # Whatever the library throws at hostile input, it has not verified.
-            raise Refusal(Reason.BAD_SIGNATURE) from None
+        """The one slow step of the gate. Raises Refusal(BAD_SIGNATURE)."""
+        return self.answered(_fits(self.key._backend, self._signed, self._signature))
+
+    @property
+    def question(self) -> bytes:
+        """What `fits` answers, in whatever process: the key's point, the signature, and what was signed."""
+        return b"".join((self.key.x.encode(), self.key.y.encode(), self._signature, self._signed))
+
+    def answered(self, fits: bool) -> VerifiedBytes:
+        """fits: what `fits` said to our question. Raises Refusal(BAD_SIGNATURE)."""
         if fits is not True:
             raise Refusal(Reason.BAD_SIGNATURE)
         return VerifiedBytes(kind=self.kind, key=self.key, token=self.token, payload=self._payload)
+
+    @property
+    def _signed(self) -> bytes:
+        return self.token[: self.token.rindex(b".")]
+
+
+def fits(question: bytes) -> bool:
+    """question: of `UnverifiedBytes.question`. Whether the signature in it fits. Raises Refusal(KEY_MALFORMED)."""
+    point, signature, signed = (
+        question[:_POINT],
+        question[_POINT : _POINT + _SIGNATURE],
+        question[_POINT + _SIGNATURE :],
+    )
+    return _fits(_key_at(point)._backend, signed, signature)
 
 
 def open_jws(token: bytes, kind: Kind, keys: Mapping[str, VerifyingKey], *, limit: int) -> VerifiedBytes:
@@ -244,12 +267,25 @@ def _header(segment: bytes) -> Mapping[str, Any]:
 
 def _unverified(token: bytes, kind: Kind, key: VerifyingKey, segments: list[bytes]) -> UnverifiedBytes:
     payload, signature = decode(segments[1]), decode(segments[2])
-    if len(signature) != 64:
+    if len(signature) != _SIGNATURE:
         raise Refusal(Reason.BAD_SIGNATURE)
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < _ORDER and 0 < s < _ORDER):
         raise Refusal(Reason.BAD_SIGNATURE)
     return UnverifiedBytes(kind=kind, key=key, token=token, _payload=payload, _signature=signature)
+
+
+def _fits(backend: Any, signed: bytes, signature: bytes) -> bool:
+    try:
+        return backend.verify(signed, signature) is True
+    except Exception:  # Whatever the library throws at hostile input, it has not verified.
+        return False
+
+
+@lru_cache(maxsize=_KEYS_REMEMBERED)
+def _key_at(point: bytes) -> VerifyingKey:
+    x, y = point[:_COORDINATE].decode(), point[_COORDINATE:].decode()
+    return public_key({"kty": "EC", "crv": "P-256", "x": x, "y": y})
 
 
 def _sign(payload: bytes, header: dict[str, Any], key: SigningKey) -> bytes:
@@ -277,7 +313,7 @@ def _members(jwk: object) -> dict[str, str]:
 
 
 def _is_coordinate(value: object) -> bool:
-    if not isinstance(value, str) or len(value) != 43 or not value.isascii():
+    if not isinstance(value, str) or len(value) != _COORDINATE or not value.isascii():
         return False
     try:
         return len(decode(value.encode())) == 32

@@ -16,8 +16,6 @@ from exchange.store.held import Delivery, Place, StoredItem, from_micros
 from exchange.store.rows import ACKNOWLEDGEMENT, DELIVERY, ITEM, READING, SEALED, Rows
 from exchange.store.vault import Content, SealedText
 
-_LABEL_LIMIT = 64 * 1024
-
 _item, _delivery, _reading, _acknowledgement = ITEM.c, DELIVERY.c, READING.c, ACKNOWLEDGEMENT.c
 
 
@@ -92,7 +90,7 @@ class ItemRows(Rows):
     def _item_of(self, row: Any) -> StoredItem:
         position, released, at, sender, ulid, kind, thread, label, token, wrapped, first_read, acknowledged = row
         content = Content.of(self._wrap.unwrap(wrapped, position), position)
-        members = strictjson.parse_object(content.open("label", label), limit=_LABEL_LIMIT)
+        members = strictjson.reread(content.open("label", label))
         return StoredItem(
             position=position,
             released=position if released is None else released,

@@ -5,7 +5,6 @@ of the settings. Without the wrapping key the rows tell who wrote to whom and wh
 they tell nothing at all, since every text is bound to its place. Destroying the wrapped key erases the rest.
 """
 
-import hmac
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.leaf import Field, ItemKey
+from exchange.leaf import Field, ItemKey, hmac_sha256
 from exchange.store.faults import Tampered
 
 _NONCE = 12  # bytes
@@ -65,7 +64,7 @@ class Content:
     @classmethod
     def of(cls, key: ItemKey, position: int) -> "Content":
         # HKDF-Expand of one block, as for the salts of the commitments.
-        return cls(position, AESGCM(hmac.digest(key.secret, b"exchange/1/content\x01", "sha256")))
+        return cls(position, AESGCM(hmac_sha256(key.secret, b"exchange/1/content\x01")))
 
     def seal(self, name: str, text: bytes, beside: bytes = b"") -> bytes:
         """beside: what the text must lie with to be opened again."""
