@@ -434,6 +434,7 @@ def test_a_decision_is_explained_by_its_rules(exchange: Command) -> None:
 
     assert ran.document["outcome"] == "POINTER"
     assert "R07" in ran.document["rules"]
+    assert {"id", "says", "source", "verified"} == set(ran.document["steps"][0]["rules"][0])
     assert exchange("policy", "explain", "who may do what?").code == 1
 
 
@@ -441,6 +442,18 @@ def test_the_rules_in_force_are_listed_with_those_of_the_gate(exchange: Command,
     listed = exchange("policy", "list", "--as", community.profile("ncb-fra"), "--json").document
 
     assert {"R01", "R06", "R07", "R09", "R49"} <= {rule["id"] for rule in listed["rules"]}
+
+
+def test_a_source_that_was_only_recalled_is_never_quoted_as_fact(exchange: Command) -> None:
+    """Such a source may be wrong; a table that names it bare would pass it off as read."""
+    listing = exchange("policy", "list", "--json").document["rules"]
+    recalled = [rule["id"] for rule in listing if rule["verified"] == "recalled"]
+    listed = exchange("policy", "list").out
+    explained = exchange("policy", "explain", "T1 RES | read | OUO | addressee excluded").out
+
+    assert {"R06", "R09", "R10", "R31"} <= set(recalled)
+    assert listed.count("(recalled)") == len(recalled)
+    assert re.search(r"^\w+ +not permitted +R09 .* RPD 58 \(recalled\)", explained, re.MULTILINE)
 
 
 def test_a_policy_set_is_proposed_by_one_officer_and_activated_by_another(

@@ -5,7 +5,7 @@ takes parts of the server; what an exchange has in force is fetched and verified
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,12 +18,16 @@ from exchange.cli.serving import operating
 from exchange.participant import ChangeKind, policy_digest
 
 if TYPE_CHECKING:
-    from exchange.policy import CaseResult, PolicySet
+    from exchange.policy import CaseResult, PolicySet, Rule
 
 From = Annotated[Path | None, typer.Option("--policies", help="a folder with a policy set", show_default=False)]
 InForce = Annotated[
     Path | None, typer.Option("--as", help="the set that is in force where this profile belongs", show_default=False)
 ]
+
+
+_EXPLAINED = ("id", "says", "source", "verified")
+_LISTED = (*_EXPLAINED, "effect", "tell", "file")
 
 
 def group() -> typer.Typer:
@@ -40,11 +44,8 @@ def group() -> typer.Typer:
 def _list(policies: From = None, profile: InForce = None, json: Json = False) -> None:
     """The rules, those of the gate too: what each says, where it comes from, who is told of it."""
     policy = _policy_set(_texts(policies, profile), in_force=profile is not None)
-    columns = ("id", "effect", "acts", "says", "source", "verified", "tell", "file")
-    rules: list[dict[str, Any]] = [
-        {name: getattr(rule, name) for name in columns} | {"acts": list(rule.acts)} for rule in policy.listing()
-    ]
-    rows = [(r["id"], r["effect"], ", ".join(r["acts"]), r["says"], r["source"], r["tell"]) for r in rules]
+    rules = [_shown(rule, _LISTED) | {"acts": list(rule.acts)} for rule in policy.listing()]
+    rows = [(r["id"], r["effect"], ", ".join(r["acts"]), r["says"], _quoted(r), r["tell"]) for r in rules]
     shown = table(("id", "effect", "acts", "says", "source", "tell"), rows, title=f"policy set {policy.digest[:16]}")
     show(json, {"digest": policy.digest, "rules": rules}, shown)
 
@@ -97,19 +98,20 @@ def _explain(
         asked = parse_question(question)
         decision = policy.decide(asked.door, asked.principal, asked.resource, asked.context)
         steps = policy.explain(decision)
+    explained: list[dict[str, Any]] = [
+        {"act": step.act, "permitted": step.permitted, "rules": [_shown(rule, _EXPLAINED) for rule in step.rules]}
+        for step in steps
+    ]
     document = {
         "outcome": decision.outcome.value,
         "rules": list(decision.rules),
         "told": list(decision.told),
-        "steps": [
-            {"act": step.act, "permitted": step.permitted, "rules": [[rule.id, rule.says] for rule in step.rules]}
-            for step in steps
-        ],
+        "steps": explained,
     }
     rows = [
-        (step.act, "permitted" if step.permitted else "not permitted", rule.id, rule.says, rule.source)
-        for step in steps
-        for rule in step.rules
+        (step["act"], "permitted" if step["permitted"] else "not permitted", rule["id"], rule["says"], _quoted(rule))
+        for step in explained
+        for rule in step["rules"]
     ]
     words = f"{decision.outcome.value} by {', '.join(decision.rules)}"
     show(json, document, words, table(("act", "", "rule", "says", "source"), rows))
@@ -160,6 +162,15 @@ def _policy_set(texts: Mapping[str, Any], *, in_force: bool = False) -> "PolicyS
             raise
         digest = policy_digest(texts)
         raise Failed(refusal.reason.code, str(refusal.__cause__), f"mend the set {digest[:16]}", exit=REFUSED) from None
+
+
+def _shown(rule: "Rule", members: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(rule, name) for name in members}
+
+
+def _quoted(rule: Mapping[str, Any]) -> str:
+    """Where a rule comes from, as it may be told: a source that nobody has compared is never quoted as fact."""
+    return f"{rule['source']} (recalled)" if rule["verified"] == "recalled" else str(rule["source"])
 
 
 def _failed(result: "CaseResult") -> dict[str, str]:
