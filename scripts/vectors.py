@@ -17,15 +17,19 @@ from typing import Any
 
 from ulid import ULID
 
-from exchange import instant, jose, leaf, merkle, participant, receipt, strictjson
+from exchange import envelope as envelopes
+from exchange import instant, jose, leaf, merkle, participant, receipt, shipped, strictjson
 from exchange import label as labels
 from exchange.jose import Kind
 from exchange.label import POLICY
 from exchange.leaf import Draft, Event, Field, ItemKey
 from exchange.merkle import Frontier, Hash
 from exchange.note import Checkpoint
-from exchange.participant import ChangeKind, SignedChange, Use
+from exchange.participant import ChangeKind, Directory, SignedChange, Use
+from exchange.policy import PolicySet, Standing, may_post, parse_texts
 from exchange.receipt import Committed
+from exchange.routing import Routing, route
+from exchange.schema import SUFFIX, Schemas
 from scripts.hands import Hand, of, secret, trail_key
 
 FOLDER = Path(__file__).parent.parent / "docs" / "vectors"
@@ -34,39 +38,44 @@ ORIGIN = "exchange.example/vectors"
 URL = "https://exchange.example"
 FOUNDED = instant.parse("2026-11-02T08:00:00Z")
 SENT = instant.parse("2026-11-18T06:42:10Z")
+ACCEPTED = SENT + timedelta(milliseconds=1234)
 KEYS_END = "2028-11-01T00:00:00Z"
-POLICY_TEXTS = {"schema": "", "policies": {"none.cedar": "// permits nothing\n"}, "cases": {}}
+POLICY_TEXTS = {
+    "schema": shipped.texts("policies", ".cedarschema")["exchange.cedarschema"],
+    "policies": {"vectors.cedar": """\
+@id("may-submit") @source("the vectors") @verified("own") @tell("audit") @says("a bureau may post")
+permit(principal, action == Action::"Submit", resource) when { principal.tier == Tier::"T1" };
+
+@id("addressee") @source("the vectors") @verified("own") @tell("audit") @says("addressed by its source")
+permit(principal, action == Action::"ReadContent", resource) when { context.addressee };
+"""},
+    "cases": {},
+}  # fmt: skip
 
 OFFICERS = (Hand("operator officer one"), Hand("operator officer two"))
 OPERATOR_ACCESS = Hand("operator access")
 GATEWAY = Hand("gateway token")
 PROOF = Hand("ncb-ita proof")
 
+SCHEMAS = Schemas.compile(shipped.texts("schemas", SUFFIX))
+
 _NOTICE = "Throw-away: every key here is the hash of its own name, known to everybody and good for nothing."
-_DECISIONS = {
-    "item": {"direct": True, "exercise": True, "handling": [], "hit": "WHITE", "rank": 1, "tiers": ["T1", "T2", "T3"]},
-    "post": {"being": {"ageStated": True, "necessityStated": True}, "outcome": "ALLOW", "rules": ["may-submit"],
-             "who": {"active": True, "clearance": 1, "exercise": True, "tier": "T1"}},
-    "read": [{"being": {"addressee": True, "excluded": False, "expired": False, "isSource": False},
-              "named": ["ncb-fra"], "outcome": "CONTENT", "rules": ["addressee"], "to": ["ncb-fra"],
-              "who": {"active": True, "clearance": 1, "exercise": True, "tier": "T1"}}],
-}  # fmt: skip
 
 
 @dataclass(slots=True)
 class Trail:
-    """A trail as it grows. directory: the version in force, which each leaf names."""
+    """A trail as it grows. directory: the one in force, whose version each leaf names."""
 
+    directory: Directory
     leaves: list[bytes] = field(default_factory=list)
     keys: list[ItemKey] = field(default_factory=list)
     opened: list[dict[str, Any]] = field(default_factory=list)
-    directory: int = 0
 
     def append(self, draft: Draft, at: datetime) -> int:
         position = len(self.leaves)
         key, blind = ItemKey(secret(f"item key {position}")), secret(f"blind {position}")[:16]
-        policy = participant.policy_digest(POLICY_TEXTS)
-        self.leaves.append(leaf.write(draft, at=at, directory=self.directory, policy=policy, key=key, blind=blind))
+        version, policy = self.directory.version, self.directory.policy
+        self.leaves.append(leaf.write(draft, at=at, directory=version, policy=policy, key=key, blind=blind))
         self.keys.append(key)
         shown = {n: t for n, t in draft.sealed.items() if n is not Field.MESSAGE}
         self.opened.append({n.value: {"salt": jose.encode(key.salt(n)), "text": t.decode()} for n, t in shown.items()})
@@ -80,7 +89,8 @@ class Trail:
             event=Event.DIRECTORY_CHANGED, actor="opr-exchange", object=about, type=kind.value, key=by.public.kid,
             sealed={Field.CHANGE: signed.committed()},
         )  # fmt: skip
-        self.directory = self.append(draft, at)
+        position = self.append(draft, at)
+        self.directory = participant.fold(self.directory, signed, position=position, at=at, schemas=SCHEMAS)
 
     def hashes(self) -> list[Hash]:
         return [merkle.leaf_hash(raw) for raw in self.leaves]
@@ -149,10 +159,9 @@ def ulid(name: str, at: datetime) -> str:
 
 def history() -> Trail:
     """Genesis, two participants with a message key each, and one message from the one to the other."""
-    trail, at = Trail(), FOUNDED
-    founding = Draft(
-        event=Event.GENESIS, actor="opr-exchange", object=ORIGIN, sealed={Field.GENESIS: strictjson.write(genesis())}
-    )
+    document, at = strictjson.write(genesis()), FOUNDED
+    trail = Trail(participant.parse_genesis(document, schemas=SCHEMAS).directory)
+    founding = Draft(event=Event.GENESIS, actor="opr-exchange", object=ORIGIN, sealed={Field.GENESIS: document})
     trail.append(founding, at)
     for who, country in (("ncb-ita", "ITA"), ("ncb-fra", "FRA")):
         at += timedelta(hours=1)
@@ -160,22 +169,23 @@ def history() -> Trail:
         at += timedelta(minutes=1)
         trail.change((key_added(who, at),), who, ChangeKind.KEY_ADD, of(who, Use.OFFICER), at)
     token = of("ncb-ita", Use.MESSAGE).sign(envelope(), Kind.MESSAGE)
+    routed = routing(trail.directory)
     accepted = Draft(
         event=Event.MESSAGE_ACCEPTED,
         actor="ncb-ita",
         object=item(),
         type="message",
         label=leaf.label_facts(labels.parse(envelope()["label"])),
-        rules=("may-submit",),
+        rules=routed.permit.rules,
         key=of("ncb-ita", Use.MESSAGE).public.kid,
         sealed={
             Field.MESSAGE: token.rpartition(".")[0].encode(),
-            Field.ROUTING: strictjson.write(routing()),
-            Field.DECISIONS: strictjson.write(_DECISIONS),  # type: ignore[arg-type]
+            Field.ROUTING: strictjson.write(routed.for_sender()),
+            Field.DECISIONS: strictjson.write(routed.for_audit()),
             Field.USER: b"u-204",
         },
     )
-    trail.append(accepted, SENT + timedelta(milliseconds=1234))
+    trail.append(accepted, ACCEPTED)
     return trail
 
 
@@ -183,8 +193,11 @@ def item() -> str:
     return f"ncb-ita:{envelope()['id']}"
 
 
-def routing() -> list[dict[str, str]]:
-    return [{"outcome": "released", "participant": "ncb-fra"}]
+def routing(directory: Directory) -> Routing:
+    """Who gets the message, under the policy of the vectors."""
+    policy, message = PolicySet.load(parse_texts(POLICY_TEXTS)), envelopes.read(envelope(), SCHEMAS)
+    permit = may_post(policy, message, directory.participants[message.sender])
+    return route(permit, Standing(directory=directory, policy=policy), ACCEPTED)
 
 
 def admission(who: str, country: str, at: datetime) -> tuple[str, ...]:
@@ -303,11 +316,11 @@ def receipt_for_the_sender(trail: Trail) -> dict[str, Any]:
     for value in trail.hashes()[:-1]:
         frontier = frontier.append(value)
     _, proofs = merkle.batch_proofs(frontier, trail.hashes()[-1:])
-    size = len(trail.leaves)
+    size, told = len(trail.leaves), routing(trail.directory).for_sender()
     committed = Committed(
         position=size - 1, leaf=trail.leaves[-1], key=trail.keys[-1], hashes=proofs[0], note=trail.checkpoint(size)
     )
-    return receipt.of(committed, Field.MESSAGE, Field.ROUTING).wire() | {"routing": routing()}
+    return receipt.of(committed, Field.MESSAGE, Field.ROUTING).wire() | {"routing": told}
 
 
 def documents() -> dict[str, Any]:

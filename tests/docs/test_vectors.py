@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from exchange import jose, leaf, merkle, note, participant, receipt, shipped, strictjson
-from exchange.audit import Auditor, Entry, Opening
+from exchange import jose, leaf, merkle, note, participant, receipt, replay, shipped, strictjson
+from exchange.audit import Auditor, Decided, Entry, Opening
 from exchange.jose import Kind, SigningKey, VerifyingKey
 from exchange.leaf import Field
 from exchange.note import TrailVerifier
@@ -159,10 +159,17 @@ def test_a_receipt_with_another_leaf_holds_for_nobody() -> None:
 
 
 def test_the_trail_is_whole() -> None:
-    """From genesis to the message: positions, leaves, openings, directory, keys, root."""
+    """From genesis to the message: positions, leaves, openings, directory, keys, decisions, root."""
     shown, vkey = vector("trail"), vector("keys")["trail"]["vkey"]
     checkpoint = TrailVerifier.from_vkey(vkey).open(shown["checkpoint"])
-    auditor = Auditor(checkpoint, trail_key=vkey, schemas=schemas(), genesis=shown["genesis"])
+    auditor = Auditor(
+        checkpoint,
+        trail_key=vkey,
+        schemas=schemas(),
+        genesis=shown["genesis"],
+        deciding=replay.under,
+        policy=vector("policy")["texts"],
+    )
 
     for entry in shown["entries"]:
         openings = {
@@ -175,6 +182,19 @@ def test_the_trail_is_whole() -> None:
     assert report.findings == ()
     assert report.checked["changes"] == 4
     assert report.checked["keys"] == 1
+    assert report.checked["decisions"] == 1
+
+
+def test_the_decisions_are_what_the_policy_decides_and_what_the_sender_was_told() -> None:
+    commitments, texts = vector("leaf")["commitments"], vector("policy")["texts"]
+    stated, written = leaf.read(vector("leaf")["leaf"].encode()), commitments["decisions"]["text"]
+    decided, directory = Decided.parse(written.encode()), vectors.history().directory
+    nobody = texts | {"policies": {"vectors.cedar": texts["policies"]["vectors.cedar"].replace("T1", "T6")}}
+
+    assert decided.is_told_in(commitments["routing"]["text"].encode())
+    assert replay.under(texts)(stated, directory, decided)
+    assert not replay.under(nobody)(stated, directory, decided)
+    assert not replay.under(texts)(stated, directory, Decided.parse(written.replace("OUO", "PUB").encode()))
 
 
 def test_the_policy_is_named_by_its_texts() -> None:
