@@ -180,15 +180,22 @@ def _doors(
         trail=Trail(committer=writer, store=store, prover=prover, standing=writer.standing),
         edge=edge,
         pin=pin_of(settings, trail_key),
-        ready=lambda: {"writer": writer.alive, "head": _has_its_head(store)},
+        ready=lambda: _readiness(writer, store),
     )
 
 
-def _has_its_head(store: Store) -> bool:
+def _readiness(writer: Committer, store: Store) -> dict[str, bool]:
+    """head: it is there, and ours. versions: what this process decides by is what the head says is in force; on
+    PostgreSQL another gateway may have replaced it a moment ago.
+    """
     try:
-        return store.head().size > 0
+        head = store.head()
     except (Refusal, StoreFault):
-        return False
+        return {"writer": writer.alive, "head": False, "versions": False}
+    standing = writer.standing()  # after the head: what is in force here by now may be newer, never older than it was
+    known = (standing.directory.version, standing.policy.digest)
+    current = known == (head.directory, head.policy) or standing.directory.version > head.directory
+    return {"writer": writer.alive, "head": head.size > 0, "versions": current}
 
 
 def pin_of(settings: Settings, trail_key: TrailKey) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """When it may be sent work, when it refuses to start, and how it stops: with everything that it acknowledged."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -21,11 +22,13 @@ from sqlalchemy import text
 
 from exchange import main
 from exchange.client import Client
+from exchange.participant import ChangeKind
 from exchange.settings import Misconfigured, Settings
 from exchange.store import HeadBehind, HeadForged, StoreFault, Unfit
 from tests import world as worlds
 from tests.doors.house import AUDITOR, House
 from tests.doors.provoking import CANARY, database, waits_for
+from tests.serving import shipped_policies
 
 Own = Callable[..., House]
 
@@ -41,7 +44,7 @@ def ready(house: House) -> tuple[int, dict[str, bool]]:
 
 
 def test_a_gateway_whose_writer_lives_is_ready(house: House) -> None:
-    assert ready(house) == (200, {"writer": True, "head": True})
+    assert ready(house) == (200, {"writer": True, "head": True, "versions": True})
     assert httpx.get(house.url + "/livez").json() == {"alive": True}
 
 
@@ -54,9 +57,36 @@ def test_a_gateway_whose_head_was_forged_is_not_ready_and_stays_alive(own: Own) 
         posted = house["ncb-fra"].send(house["ncb-fra"].write("ncb-ita"))
 
         assert posted.status_code == 503
-        assert before == (503, {"writer": True, "head": False})
-        assert waits_for(lambda: ready(house) == (503, {"writer": False, "head": False}))
+        assert before == (503, {"writer": True, "head": False, "versions": False})
+        assert waits_for(lambda: ready(house) == (503, {"writer": False, "head": False, "versions": False}))
         assert httpx.get(house.url + "/livez").status_code == 200
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("change", ["directory", "policy"])
+async def test_a_gateway_is_not_ready_while_it_decides_by_what_another_has_replaced(own: Own, change: str) -> None:
+    house = own()
+    late = main.build(Settings.load(house.served.folder, port=house.served.port))  # looks at nothing before it starts
+    before = late.doors.ready()
+    with house.opened():
+        if change == "directory":
+            await asyncio.to_thread(house.grant, "ncb-fra", "OUO")
+        else:
+            texts = shipped_policies()
+            changed = {
+                **texts,
+                "cases": {**texts["cases"], "read.cases": texts["cases"]["read.cases"] + "# reviewed\n"},
+            }
+            await asyncio.to_thread(house.change, ChangeKind.POLICY, policy=changed)
+        behind = late.doors.ready()
+    late.committer.start()
+    caught_up = await asyncio.to_thread(waits_for, lambda: all(late.doors.ready().values()))
+    await late.committer.stop()
+    late.store.close()
+
+    assert before == {"writer": False, "head": True, "versions": True}
+    assert behind == {"writer": False, "head": True, "versions": False}
+    assert caught_up
 
 
 # Refusing to start
@@ -290,8 +320,6 @@ def everything(house: House, reader: str) -> list[dict[str, Any]]:
 
 
 def audited(house: House) -> Any:
-    import asyncio
-
     async def audit() -> Any:
         async with Client.open(house.profile(AUDITOR)) as auditor:
             return (await auditor.trail.audit(worlds.schemas(), genesis=house.served.pin.genesis)).findings

@@ -16,6 +16,6 @@ def add_routes(app: FastAPI, ready: Callable[[], dict[str, bool]]) -> None:
 
     @app.get("/readyz", operation_id="readyz", tags=["health"])
     def readyz() -> Response:  # on a thread: it asks the store, which may be slow to say that it is away
-        """The writer lives, directory and policy are loaded, and the head is ours."""
+        """The writer lives, the head is ours, and directory and policy are loaded in the versions that it names."""
         checks = ready()
         return as_json(checks, 200 if all(checks.values()) else 503)
