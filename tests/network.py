@@ -13,7 +13,7 @@ from exchange.envelope import ItemId, Message, Recipient, ToParticipant
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
 from exchange.participant import Directory, Participant, ParticipantId, Status
 from exchange.policy import PolicySet, PolicyTexts, Standing, parse_texts
-from exchange.relation import ItemFacts, ParticipantFacts, PostingFacts, ReadingFacts
+from exchange.relation import HoldingFacts, ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COUNTRIES = ("FRA", "ITA", "DEU", "BRA")
@@ -131,11 +131,20 @@ def item_facts() -> st.SearchStrategy[ItemFacts]:
 
 
 def posting_facts() -> st.SearchStrategy[PostingFacts]:
-    return st.builds(PostingFacts, st.booleans(), st.booleans())
+    return st.builds(PostingFacts, likely(), likely(), likely(), likely())
 
 
 def reading_facts() -> st.SearchStrategy[ReadingFacts]:
-    return st.builds(ReadingFacts, likely(), unlikely(), unlikely(), unlikely())
+    seldom = (unlikely(), unlikely(), unlikely(), unlikely())
+    return st.builds(ReadingFacts, likely(), *seldom, likely(), likely(), likely())
+
+
+def owning_facts() -> st.SearchStrategy[OwningFacts]:
+    return st.builds(OwningFacts, likely())
+
+
+def holding_facts() -> st.SearchStrategy[HoldingFacts]:
+    return st.builds(HoldingFacts, likely(), unlikely(), unlikely(), unlikely(), likely(), likely(), likely())
 
 
 def labels() -> st.SearchStrategy[Label]:

@@ -28,7 +28,16 @@ from exchange.policy.form import reads_of
 from exchange.policy.memory import Memory
 from exchange.policy.question import Question
 from exchange.refusal import Reason, Refusal
-from exchange.relation import InspectingFacts, ItemFacts, ParticipantFacts, PostingFacts, ReadingFacts, TrailFacts
+from exchange.relation import (
+    HoldingFacts,
+    InspectingFacts,
+    ItemFacts,
+    OwningFacts,
+    ParticipantFacts,
+    PostingFacts,
+    ReadingFacts,
+    TrailFacts,
+)
 from tests import network
 from tests.network import label, message, participant, shipped_texts
 
@@ -47,7 +56,7 @@ def oracle_read(who: ParticipantFacts, item: ItemFacts, being: ReadingFacts) -> 
     receives = being.addressee and who.tier in ("T1", "T2", "T3", "T4")
     if not (receives or being.is_source):
         return Answer.NOHIT
-    if not who.active or who.exercise != item.exercise or who.tier == "T6":
+    if not who.active or who.exercise != item.exercise or who.tier in ("T0", "T6"):
         return Answer.NOHIT
     if "MINOR" in item.handling and who.tier in ("T4", "T5"):
         return Answer.NOHIT
@@ -58,15 +67,37 @@ def oracle_read(who: ParticipantFacts, item: ItemFacts, being: ReadingFacts) -> 
     kept_from = {"T2": "NOENT", "T3": "NOINT", "T4": "NOPRIV"}.get(who.tier)
     if being.excluded or being.expired or who.tier not in item.tiers or kept_from in item.handling:
         return Answer.NOHIT
+    if being.recalled or not being.granted or not being.reviewed:
+        return Answer.NOHIT
+    shown = Answer.CONTENT
     if who.clearance < item.rank:
-        return Answer.POINTER if item.hit == "GRAY" and who.tier == "T1" else Answer.NOHIT
-    return Answer.CONTENT
+        shown = Answer.POINTER if item.hit == "GRAY" and who.tier == "T1" else Answer.NOHIT
+    if not being.purpose_fits and shown is not Answer.NOHIT:
+        shown = Answer.NOHIT if item.hit == "BLACK" else Answer.POINTER
+    return Answer.NOHIT if shown is Answer.POINTER and item.rank == Classification.CON else shown
 
 
 def oracle_post(who: ParticipantFacts, item: ItemFacts, stated: PostingFacts) -> Answer:
     may = who.active and who.tier in ("T1", "T2", "T3") and who.exercise == item.exercise
     right = stated.necessity_stated and (stated.age_stated or "MINOR" not in item.handling)
+    may = may and stated.granted and stated.reviewed
     return Answer.ALLOW if may and right and who.clearance >= item.rank else Answer.DENY
+
+
+def oracle_update(who: ParticipantFacts, item: ItemFacts, owning: OwningFacts) -> Answer:
+    may = who.active and who.exercise == item.exercise and who.tier != "T6"
+    return Answer.ALLOW if may and owning.is_source else Answer.DENY
+
+
+def oracle_forward(who: ParticipantFacts, item: ItemFacts, holding: HoldingFacts) -> Answer:
+    may = who.active and who.exercise == item.exercise and who.tier in ("T1", "T2", "T3")
+    if not (may and holding.holds and holding.granted and holding.reviewed):
+        return Answer.DENY
+    if holding.is_source or holding.permitted:
+        return Answer.ALLOW
+    if item.handling & {"H2", "ORCON"} and not holding.to_original_recipient:
+        return Answer.DENY
+    return Answer.ALLOW if holding.purpose_fits else Answer.HOLD
 
 
 @CALM
@@ -83,6 +114,31 @@ def test_posting_is_as_the_rules_say(askers: list[tuple[ParticipantFacts, Postin
     decisions = POLICY.decide_all(Door.SUBMIT, item, askers)
 
     assert {asker: d.outcome for asker, d in decisions.items()} == {a: oracle_post(a[0], item, a[1]) for a in askers}
+
+
+@CALM
+@given(network.participant_facts(), network.item_facts(), network.owning_facts())
+def test_acting_upon_an_item_is_as_the_rules_say(who: ParticipantFacts, item: ItemFacts, owning: OwningFacts) -> None:
+    assert POLICY.decide(Door.UPDATE, who, item, owning).outcome is oracle_update(who, item, owning)
+
+
+@CALM
+@given(st.lists(st.tuples(network.participant_facts(), network.holding_facts()), min_size=1), network.item_facts())
+def test_passing_on_is_as_the_rules_say(askers: list[tuple[ParticipantFacts, HoldingFacts]], item: ItemFacts) -> None:
+    decisions = POLICY.decide_all(Door.FORWARD, item, askers)
+
+    assert {asker: d.outcome for asker, d in decisions.items()} == {a: oracle_forward(a[0], item, a[1]) for a in askers}
+
+
+@CALM
+@given(network.participant_facts(), network.item_facts(), network.holding_facts())
+def test_originator_control_never_adds_a_recipient(
+    who: ParticipantFacts, item: ItemFacts, holding: HoldingFacts
+) -> None:
+    controlled = item._replace(handling=item.handling | {Handling.ORCON})
+
+    if POLICY.decide(Door.FORWARD, who, controlled, holding).outcome is Answer.ALLOW:
+        assert POLICY.decide(Door.FORWARD, who, item, holding).outcome is Answer.ALLOW
 
 
 def test_only_active_oversight_inspects_the_trail() -> None:
@@ -121,6 +177,20 @@ ASKED = st.one_of(
         principal=network.participant_facts(),
         resource=network.item_facts(),
         context=network.posting_facts(),
+    ),
+    st.builds(
+        Asked,
+        door=st.just(Door.UPDATE),
+        principal=network.participant_facts(),
+        resource=network.item_facts(),
+        context=network.owning_facts(),
+    ),
+    st.builds(
+        Asked,
+        door=st.just(Door.FORWARD),
+        principal=network.participant_facts(),
+        resource=network.item_facts(),
+        context=network.holding_facts(),
     ),
     st.builds(
         Asked,

@@ -20,6 +20,23 @@ def test_a_set_in_force_decides_as_its_own_cases_say() -> None:
     assert all(result.passed for result in check_cases(IN_FORCE))
 
 
+def test_an_exchange_founded_on_it_starts_and_does_none_of_the_new_acts() -> None:
+    """Until two officers activate a set that speaks of them."""
+    for question in ("T1 RES | update | OUO | source", "T1 RES | forward | OUO | holds source permitted"):
+        assert PolicySet.load(shipped_texts()).answer(parse_question(question)).outcome is Answer.ALLOW
+
+        decision = IN_FORCE.answer(parse_question(question))
+
+        assert (decision.outcome, decision.rules) == (Answer.DENY, ("no-rule-permits",))
+
+
+def test_it_does_not_come_into_force_again() -> None:
+    with pytest.raises(Refusal) as refused:
+        PolicySet.load(BEFORE)
+
+    assert next(fault.path for fault in refused.value.faults) == "/schema"
+
+
 def test_a_set_that_does_not_know_every_fact_is_in_force_or_does_not_come_into_force() -> None:
     assert PolicySet.load(FEWER, strict=False).rules.keys() == PolicySet.load(shipped_texts()).rules.keys()
     with pytest.raises(Refusal) as refused:

@@ -133,8 +133,8 @@ def test_a_policy_fits_the_schema(condition: str) -> None:
 
 
 def test_a_policy_speaks_of_acts_that_some_door_asks() -> None:
-    texts = with_schema(("action Inspect", "action Forward, Inspect"))
-    text = annotated('forbid(principal, action == Action::"Forward", resource);')
+    texts = with_schema(("action Inspect", "action Export, Inspect"))
+    text = annotated('forbid(principal, action == Action::"Export", resource);')
 
     faults = faults_of(replace(texts, policies={**texts.policies, "added.cedar": text}))
 
@@ -150,7 +150,9 @@ def test_a_policy_speaks_of_acts_that_some_door_asks() -> None:
         ('"T5", "T6"', '"T5"'),
         ('"BLACK"', '"BLAK"'),
         ('"SENS", ', ""),
-        ("expired: Bool", "expired: Bool, purposeFits: Bool"),
+        ("expired: Bool", "expired: Bool, subscribed: Bool"),
+        ("recalled: Bool, granted", "granted"),
+        ("type Owning = { isSource: Bool };", "type Owning = {};"),
         (", expired: Bool", ""),
         ("action Inspect", "action Inspekt"),
         ("resource: [Trail]", "resource: [Item]"),

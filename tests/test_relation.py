@@ -8,7 +8,7 @@ from exchange import relation
 from exchange.jose import SigningKey
 from exchange.label import Classification, Handling, Label, Tier, Visibility
 from exchange.participant import Key, ParticipantId, Use
-from exchange.relation import ItemFacts, ParticipantFacts, PostingFacts, ReadingFacts
+from exchange.relation import ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 from tests.network import NOW, label, message, participant, suspended
 
 SENDER = ParticipantId("ncb-fra")
@@ -73,6 +73,17 @@ def test_a_source_is_known_by_its_id_alone() -> None:
     assert reading(label(), sender=ITALY.id).is_source
     assert not reading(label()).is_source
     assert not reading(label(), addressee=False).addressee
+
+
+def test_of_an_act_upon_an_item_it_counts_whose_that_is() -> None:
+    assert relation.owning(SENDER, SENDER) == OwningFacts(True)
+    assert relation.owning(SENDER, ITALY.id) == OwningFacts(False)
+
+
+def test_a_fact_that_came_later_is_as_it_was_all_along() -> None:
+    assert reading(label()) == ReadingFacts(True, False, False, False)
+    assert relation.posting(message(label(), "ncb-ita")) == PostingFacts(True, True)
+    assert reading(label(), recalled=True).recalled
 
 
 def key(not_after: timedelta) -> Key:

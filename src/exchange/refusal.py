@@ -115,12 +115,33 @@ class Reason(Enum):
         "your clearance is below the classification of this label",
         "classify within your clearance, or have a cleared bureau send it",
     )
+    GRANT_STALE = Meaning(
+        "what your bureau granted you was not reviewed in time", "have your bureau review the grant and state it anew"
+    )
+    SCOPE = Meaning("your bureau has not granted you this with this type", "ask your bureau, or have it act for you")
+    NO_AGREEMENT = Meaning(
+        "your agreement does not cover this, or is over", "stay within its types and areas, or have it renewed"
+    )
+    ORIGINATOR_CONTROL = Meaning(
+        "the source has kept it to itself who else gets this", "ask the source with a permission-request"
+    )
+    NOT_TO_ALL = Meaning("it would not be released to all, and all or none was asked for", "name those who may read it")
     UNKNOWN_RECIPIENT = Meaning("a recipient is no participant, country or tier here", "look it up in the directory")
     TOO_MANY_RECIPIENTS = Meaning("the recipients expand to more than 256 participants", "name fewer")
     NO_RECIPIENTS = Meaning("the recipients expand to nobody but the sender", "name somebody else")
 
     # What stands already
     ID_REUSED = Meaning("this id was used for other bytes", "make a new id for a new message", _R50)
+    RECALLED = Meaning(
+        "the item was recalled", "nothing; what was recalled stays so, and can be sent anew under a new id"
+    )
+    ACT_WRONG = Meaning(
+        "this act does not fit the item that it is about", "see the protocol for what can be done with such an item"
+    )
+    DUTIES_MISSING = Meaning(
+        "the acknowledgement does not repeat the duties that the item lays on its readers",
+        "read the duties shown with the item, and acknowledge them all",
+    )
     ERASED = Meaning("the item was erased", "nothing; an erased id stays used", _R50)
     CURSOR_WRONG = Meaning("the cursor is not one of yours", "start again without a cursor")
     RANGE_WRONG = Meaning("there is no such position or size in this trail", "ask within the current checkpoint")

@@ -41,20 +41,51 @@ class TrailFacts(NamedTuple):
     """The trail: there is one, and nothing to tell of it."""
 
 
+# Facts that came later have the value that they had all along, so that questions of then are questions of now.
+
+
 class PostingFacts(NamedTuple):
-    """What a message states where its label demands that it be stated (R31, R32)."""
+    """What a message states where its label demands that it be stated (R31, R32), and whether its sender's bureau lets
+    it post such a one (R03, R04).
+    """
 
     age_stated: bool
     necessity_stated: bool
+    granted: bool = True
+    reviewed: bool = True
 
 
 class ReadingFacts(NamedTuple):
-    """What a reader and an item are to each other now."""
+    """What a reader and an item are to each other now. granted, reviewed: what its bureau lets an entity read (R03,
+    R04). purpose_fits: whether it reads for a purpose that the label names (R14).
+    """
 
     addressee: bool
     is_source: bool
     excluded: bool
     expired: bool
+    recalled: bool = False
+    granted: bool = True
+    reviewed: bool = True
+    purpose_fits: bool = True
+
+
+class OwningFacts(NamedTuple):
+    """What an item that stands is to whoever acts upon it."""
+
+    is_source: bool
+
+
+class HoldingFacts(NamedTuple):
+    """What an item is to one who has it and would pass it on to one other. permitted: by the item's source."""
+
+    holds: bool
+    is_source: bool
+    to_original_recipient: bool
+    permitted: bool
+    granted: bool = True
+    reviewed: bool = True
+    purpose_fits: bool = True
 
 
 class InspectingFacts(NamedTuple):
@@ -63,7 +94,7 @@ class InspectingFacts(NamedTuple):
 
 Principal = ParticipantFacts
 Resource = ItemFacts | TrailFacts
-Context = PostingFacts | ReadingFacts | InspectingFacts
+Context = PostingFacts | ReadingFacts | OwningFacts | HoldingFacts | InspectingFacts
 
 
 def participant(who: Participant) -> ParticipantFacts:
@@ -95,16 +126,29 @@ def posting(message: Message) -> PostingFacts:
 
 
 def reading(
-    label: Label, *, sender: ParticipantId, reader: Participant, addressee: bool, now: datetime
+    label: Label,
+    *,
+    sender: ParticipantId,
+    reader: Participant,
+    addressee: bool,
+    now: datetime,
+    recalled: bool = False,
 ) -> ReadingFacts:
-    """addressee: whether the item was addressed to this reader, by name or as one of a country, a tier or all."""
+    """label: with every restriction in force. addressee: whether the item was addressed to this reader, by name or as
+    one of a country, a tier or all.
+    """
     expires = label.expires
     return ReadingFacts(
         addressee,
         reader.id == sender,
         label.releasable_to.excludes(reader.country),
         expires is not None and expires <= now,
+        recalled,
     )
+
+
+def owning(source: ParticipantId, actor: ParticipantId) -> OwningFacts:
+    return OwningFacts(source == actor)
 
 
 def valid_until(label: Label, key: Key | None, now: datetime) -> datetime | None:

@@ -27,6 +27,8 @@ class Answer(StrEnum):
 class Door(StrEnum):
     SUBMIT = "submit"
     READ = "read"
+    UPDATE = "update"
+    FORWARD = "forward"
     INSPECT = "inspect"
 
 
@@ -60,6 +62,22 @@ LADDERS: Mapping[Door, Ladder] = {
         resource=relation.ItemFacts,
         context=relation.ReadingFacts,
         tells_caller=False,
+    ),
+    Door.UPDATE: Ladder(
+        rungs={"Update": Answer.ALLOW},
+        bottom=Answer.DENY,
+        about="Item",
+        resource=relation.ItemFacts,
+        context=relation.OwningFacts,
+        tells_caller=True,
+    ),
+    Door.FORWARD: Ladder(
+        rungs={"Forward": Answer.ALLOW, "AskForward": Answer.HOLD},
+        bottom=Answer.DENY,
+        about="Item",
+        resource=relation.ItemFacts,
+        context=relation.HoldingFacts,
+        tells_caller=True,
     ),
     Door.INSPECT: Ladder(
         rungs={"Inspect": Answer.ALLOW},

@@ -7,7 +7,7 @@ not WHITE, tiers if not all) or `trail`. Being what: that which holds between th
 every fact that a policy may read, so a question that the trail kept can be decided again by whoever has the policy.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exchange.label import Classification, Handling, Tier, Visibility
@@ -15,8 +15,10 @@ from exchange.policy.ladder import LADDERS, Door
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.relation import (
     Context,
+    HoldingFacts,
     InspectingFacts,
     ItemFacts,
+    OwningFacts,
     ParticipantFacts,
     PostingFacts,
     Principal,
@@ -30,6 +32,27 @@ _NO_TIER = "none"
 _RANKS = {int(classification): classification.name for classification in Classification}
 _HANDLING = frozenset(Handling)
 _EVERY_TIER = frozenset(Tier)
+
+
+# For each fact the word that is said where it is not as usual: what lies between most askers and most items is nothing
+# to speak of. So questions that were kept before a fact was known mean today what they meant then.
+_GRANT = (("ungranted", True), ("unreviewed", True))
+_PURPOSE = ("other-purpose", True)
+_WORDS: Mapping[type[Context], tuple[tuple[str, bool], ...]] = {
+    PostingFacts: (("age-missing", True), ("necessity-missing", True), *_GRANT),
+    ReadingFacts: (
+        ("addressee", False),
+        ("source", False),
+        ("excluded", False),
+        ("expired", False),
+        ("recalled", False),
+        *_GRANT,
+        _PURPOSE,
+    ),
+    OwningFacts: (("source", False),),
+    HoldingFacts: (("holds", False), ("source", False), ("original", False), ("permitted", False), *_GRANT, _PURPOSE),
+    InspectingFacts: (),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +117,10 @@ def resource_words(resource: Resource) -> str:
 
 
 def context_words(context: Context) -> str:
-    match context:
-        case PostingFacts(age_stated=age, necessity_stated=necessity):
-            said = {"age-missing": not age, "necessity-missing": not necessity}
-        case ReadingFacts(addressee=addressee, is_source=source, excluded=excluded, expired=expired):
-            said = {"addressee": addressee, "source": source, "excluded": excluded, "expired": expired}
-        case InspectingFacts():
-            said = {}
-    return " ".join(word for word, holds in said.items() if holds) or NOTHING
+    """A word for each fact that is not as usual, in the order of the facts."""
+    words = _WORDS[type(context)]
+    said = [word for fact, (word, usual) in zip(context, words, strict=True) if fact is not usual]
+    return " ".join(said) or NOTHING
 
 
 def _participant(words: str) -> ParticipantFacts:
@@ -138,17 +157,11 @@ def _trail(words: str) -> TrailFacts:
 
 
 def _context(door: Door, words: str) -> Context:
+    kind = LADDERS[door].context
     said = [] if words == NOTHING else words.split()
-    match door:
-        case Door.SUBMIT:
-            missing = _known(said, {"age-missing", "necessity-missing"})
-            return PostingFacts("age-missing" not in missing, "necessity-missing" not in missing)
-        case Door.READ:
-            holds = _known(said, {"addressee", "source", "excluded", "expired"})
-            return ReadingFacts("addressee" in holds, "source" in holds, "excluded" in holds, "expired" in holds)
-        case Door.INSPECT:
-            _known(said, set())
-            return InspectingFacts()
+    known = _WORDS[kind]
+    told = _known(said, {word for word, _ in known})
+    return kind(*((word in told) is not usual for word, usual in known))
 
 
 def _known(said: Iterable[str], words: set[str]) -> set[str]:
