@@ -21,7 +21,7 @@ from exchange.envelope import ItemId
 from exchange.jose import Kind, SigningKey
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import ChangeKind, ParticipantId, SignedChange
-from exchange.policy import Standing
+from exchange.policy import PolicyTexts, Standing
 from exchange.store import KeyWrap, Store
 from exchange.wake import Wake
 from tests import world as worlds
@@ -45,6 +45,7 @@ class Founding:
     """Makes an exchange with a genesis and nothing else of an empty database; all copies of it have one genesis."""
 
     world: World = field(default_factory=lambda: worlds.found(policy=shipped_texts().digest))
+    texts: PolicyTexts = field(default_factory=shipped_texts)
     genesis: str = ""
 
     def build(self, url: str) -> None:
@@ -53,7 +54,7 @@ class Founding:
         first = committer.found(
             store,
             document=self.world.genesis.document,
-            policy=strictjson.write(shipped_texts().document),
+            policy=strictjson.write(self.texts.document),
             schemas=worlds.schemas(),
             now=self.world.now,
             entropy=secrets.token_bytes,

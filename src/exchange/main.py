@@ -25,8 +25,9 @@ from exchange.inbox import Inbox
 from exchange.intake import Intake
 from exchange.jose import SigningKey
 from exchange.note import TrailKey
+from exchange.policy import Standing
 from exchange.proving import Prover
-from exchange.refusal import Refusal
+from exchange.refusal import Reason, Refusal
 from exchange.registry import Registry
 from exchange.schema import Schemas
 from exchange.settings import Misconfigured, Settings
@@ -68,8 +69,8 @@ def build(settings: Settings) -> Gateway:
     lock = _claim(settings)
     schemas = Schemas.compile(shipped.texts("schemas", ".schema.json"))
     store, wake = open_store(settings), Wake()
-    trail_key = TrailKey.from_pem(settings.origin, settings.secret("trail.pem"))
-    standing = committer.load_standing(store, genesis=settings.genesis, schemas=schemas)
+    trail_key, token_key = _keys(settings)
+    standing = _in_force(settings, store, schemas)
     writer = Committer(
         store=store,
         standing=standing,
@@ -84,9 +85,36 @@ def build(settings: Settings) -> Gateway:
     )
     writer.meet()
     verifier = Verifier(settings.verifiers)
-    doors = _doors(settings, store, wake, writer, verifier, trail_key, schemas)
+    doors = _doors(settings, store, wake, writer, verifier, trail_key, token_key, schemas)
     app = create_app(doors, _lifespan(doors, writer, verifier, _readers(store)))
     return Gateway(settings=settings, lock=lock, store=store, wake=wake, committer=writer, doors=doors, app=app)
+
+
+def _keys(settings: Settings) -> tuple[TrailKey, SigningKey]:
+    try:
+        trail_key = TrailKey.from_pem(settings.origin, settings.secret("trail.pem"))
+    except ValueError:
+        raise Misconfigured("secrets/trail.pem holds no Ed25519 key in PEM form: restore it") from None
+    try:
+        return trail_key, SigningKey.from_pem(settings.secret("token.pem"))
+    except Refusal:
+        raise Misconfigured("secrets/token.pem holds no P-256 key in PEM form: restore it") from None
+
+
+def _in_force(settings: Settings, store: Store, schemas: Schemas) -> Standing:
+    """A set that asks what this version does not know would err at each decision, and so deny everybody; or permit,
+    if it errs in what forbids. It stands in the trail and cannot be mended, so nothing is served under it.
+    """
+    try:
+        return committer.load_standing(store, genesis=settings.genesis, schemas=schemas)
+    except Refusal as refusal:
+        if refusal.reason is not Reason.POLICY_WRONG:
+            raise
+        places = "; ".join(f"{fault.path} {fault.says}" for fault in refusal.faults)
+        raise Misconfigured(
+            f"the policy set in force does not hold together in this version ({places}): serve it with the version "
+            "under which it came into force, and replace it there"
+        ) from refusal
 
 
 def _claim(settings: Settings) -> IO[bytes] | None:
@@ -136,6 +164,7 @@ def _doors(
     writer: Committer,
     verifier: Verifier,
     trail_key: TrailKey,
+    token_key: SigningKey,
     schemas: Schemas,
 ) -> Doors:
     limits = settings.limits
@@ -150,7 +179,7 @@ def _doors(
         spend=store.spend,
         refuse_before=lambda: store.refuse_before,
         fresh_id=_fresh_id,
-        token_key=SigningKey.from_pem(settings.secret("token.pem")),
+        token_key=token_key,
         origin=settings.origin,
         public_url=settings.public_url,
     )

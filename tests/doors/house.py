@@ -84,7 +84,7 @@ class Plot:
         world = self.founding.world
         public = f"http://127.0.0.1:{port}"
         pin = Pin(url=public, origin=world.origin, trail_key=world.trail_key.vkey(), genesis=self.founding.genesis)
-        _furnish(folder, pin, url, world)
+        furnish(folder, pin, url, world)
         served = Served(folder=folder, url=public, port=port, pin=pin, environment=WIDE | UNCOUNTED | environment)
         return House(served=served, world=world, database=url)
 
@@ -232,7 +232,7 @@ def fresh_id() -> str:
     return worlds.fresh_id(datetime.now(UTC))
 
 
-def _furnish(folder: Path, pin: Pin, database: str, world: World) -> None:
+def furnish(folder: Path, pin: Pin, database: str, world: World) -> None:
     """The folder of an exchange as `exchange init` leaves it, with the keys that the copied database was made with."""
     inner = folder / "secrets"
     inner.mkdir(parents=True, mode=0o700)

@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,17 @@ import pytest
 from sqlalchemy import text
 
 from exchange import main
-from exchange.client import Client
+from exchange.client import Client, Pin
 from exchange.participant import ChangeKind
 from exchange.settings import Misconfigured, Settings
 from exchange.store import HeadBehind, HeadForged, StoreFault, Unfit
 from tests import world as worlds
-from tests.doors.house import AUDITOR, House
+from tests.doors.house import AUDITOR, House, furnish
 from tests.doors.provoking import CANARY, database, waits_for
+from tests.gateway import Founding
+from tests.network import shipped_texts
 from tests.serving import shipped_policies
+from tests.stores import Store
 
 Own = Callable[..., House]
 
@@ -219,6 +224,55 @@ def test_a_secret_that_is_missing_is_said(own: Own) -> None:
 
     with pytest.raises(Misconfigured, match=r"trail\.pem"):
         started(house)
+
+
+@pytest.mark.parametrize("name", ["trail.pem", "token.pem"])
+@on_sqlite
+def test_a_secret_that_is_no_key_is_said_and_not_shown(name: str, own: Own) -> None:
+    house = own()
+    (house.served.folder / "secrets" / name).write_text("q7_canary")
+
+    with pytest.raises(Misconfigured, match=name) as told:
+        started(house)
+
+    assert "q7_canary" not in str(told.value)
+
+
+@pytest.fixture
+def founded_by_a_newer_version(store: Store, tmp_path: Path) -> Path:
+    """The folder of an exchange whose policy set reads a fact that the version which founded it computed."""
+    texts = shipped_texts()
+    newer = replace(
+        texts,
+        schema=texts.schema.replace("active: Bool", "active: Bool, vetted: Bool"),
+        policies={name: text.replace("principal.active", "principal.vetted") for name, text in texts.policies.items()},
+    )
+    assert newer.policies != texts.policies
+    world = worlds.network(now=datetime.now(UTC).replace(microsecond=0), policy=newer.digest)
+    founding = Founding(world=world, texts=newer)
+    with pytest.MonkeyPatch.context() as version:
+        version.setattr("exchange.committer.genesis.load_policy", lambda *_: None)
+        url = store.new_url()
+        founding.build(url)
+    pin = Pin(url="http://127.0.0.1:1", origin=world.origin, trail_key=world.trail_key.vkey(), genesis=founding.genesis)
+    furnish(tmp_path / "exchange", pin, url, world)
+    return tmp_path / "exchange"
+
+
+def test_a_policy_that_reads_an_unknown_fact_is_not_served_under(founded_by_a_newer_version: Path) -> None:
+    """It would err at each decision; what forbids by it would forbid nothing, and what permits, nobody."""
+    with pytest.raises(Misconfigured, match="R02 reads only facts that the exchange computes"):
+        main.build(Settings.load(founded_by_a_newer_version))
+
+
+@on_sqlite
+def test_what_an_unknown_fact_stops_is_said_by_the_command(founded_by_a_newer_version: Path) -> None:
+    command = [str(Path(sys.executable).parent / "exchange"), "serve", str(founded_by_a_newer_version)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 2
+    assert "R02 reads only facts that the exchange computes" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @on_sqlite
