@@ -37,6 +37,7 @@ OPERATOR = ParticipantId("opr-exchange")
 NO_POLICY = "0" * 64
 
 _TEN_MINUTES = timedelta(minutes=10)
+_A_YEAR = timedelta(days=365)
 _TWO_YEARS = timedelta(days=730)
 _MOMENTS = (
     ("label", "created"),
@@ -59,6 +60,20 @@ def fresh_id(at: datetime = NOW) -> str:
 
 def window(start: datetime, lasts: timedelta = _TWO_YEARS) -> dict[str, str]:
     return {"not_before": instant.write(start), "not_after": instant.write(start + lasts)}
+
+
+def granted(entity: str, now: datetime, **members: Any) -> dict[str, Any]:
+    """What a bureau grants its entity: every type and operation, for a year; further members take their place."""
+    plain = {
+        "participant": entity,
+        "clearance": "OUO",
+        "purposes": ["P3"],
+        "crime_areas": ["DRG"],
+        "scopes": ["*/submit", "*/read", "*/forward"],
+        "until": instant.write(now + _A_YEAR),
+        "review_by": instant.write(now + _A_YEAR),
+    }
+    return plain | members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,19 +171,26 @@ class World:
         purposes: tuple[str, ...] = ("P3",),
         crime_areas: tuple[str, ...] = ("DRG",),
     ) -> Member:
-        """A participant with one key of each use and these rights: an admission, its rights, its own two keys."""
+        """A participant with one key of each use and these rights: an admission, its rights, its own two keys.
+
+        A national entity is admitted by the first bureau of its country, which grants it every type and operation.
+        """
         officer, access, message = (SigningKey.generate() for _ in range(3))
         member = Member(
             id=ParticipantId(id), tier=tier, country=country, officer=officer, access=access, message=message
         )
         valid = window(self.now - _TEN_MINUTES)
-        entry = {"name": f"{id} (exercise)", "tier": tier.value, "country": country}
-        first = [{"jwk": officer.public.jwk, **valid}]
-        training = self.directory.training
+        entry = {"name": f"{id} (exercise)", "country": country, "exercise": self.directory.training}
+        entry |= {"participant": id, "officers": [{"jwk": officer.public.jwk, **valid}]}
         rights = {"clearance": clearance.name, "purposes": list(purposes), "crime_areas": list(crime_areas)}
-        both = self.officers[:2]
-        self.fold(self.signed(ChangeKind.ADMIT, *both, participant=id, officers=first, exercise=training, **entry))
-        self.fold(self.signed(ChangeKind.RIGHTS, *both, participant=id, **rights))
+        if tier is Tier.T2:
+            bureau = next(one for one in self.members.values() if (one.tier, one.country) == (Tier.T1, country))
+            self.fold(self.signed(ChangeKind.ENTITY_ADMIT, bureau.officer, bureau=bureau.id, **entry))
+            self.fold(self.signed(ChangeKind.ENTITY_GRANT, bureau.officer, **granted(id, self.now, **rights)))
+        else:
+            both = self.officers[:2]
+            self.fold(self.signed(ChangeKind.ADMIT, *both, tier=tier.value, **entry))
+            self.fold(self.signed(ChangeKind.RIGHTS, *both, participant=id, **rights))
         for use, key in ((Use.ACCESS, access), (Use.MESSAGE, message)):
             own = {"use": use.value, "jwk": key.public.jwk, **valid}
             self.fold(self.signed(ChangeKind.KEY_ADD, officer, participant=id, **own))

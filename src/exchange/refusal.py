@@ -32,6 +32,7 @@ class Meaning:
 
 
 _R01 = GateRule(id="R01", source="STANAG 4778 idea; RPD 15", verified="seen")
+_R05 = GateRule(id="R05", source="RPD 21", verified="seen")
 _R06 = GateRule(id="R06", source="RPD 112", verified="recalled")
 _R29 = GateRule(id="R29", source="RPD 44", verified="seen")
 _R50 = GateRule(id="R50", source="the exchange's agreement", verified="own")
@@ -149,6 +150,11 @@ class Reason(Enum):
     # The directory and its officers
     CHANGE_WRONG = Meaning("the change does not fit the directory as it stands", "look at the directory, then mend it")
     NOT_AN_OFFICER = Meaning("this key may not sign that change", "have the right officer sign it")
+    BEYOND_GRANT = Meaning(
+        "a bureau grants to entities of its own country, and no more than it holds itself",
+        "grant less, or have the operator's officers widen what the bureau holds",
+        _R05,
+    )
     ALREADY_APPROVED = Meaning("this officer has signed already", "have another officer approve")
     POLICY_WRONG = Meaning("the policy set does not hold together", "run exchange policy check and mend it")
     POLICY_CASES_FAILED = Meaning("the policy set fails its cases", "run exchange policy test and mend it")

@@ -1,20 +1,32 @@
 """Officers: what one of them may do alone, what takes two, and what a newcomer brings with it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from exchange.client import Client, Enrolment, Identity, ProfileWrong, Refused, Rights, enrol
+from exchange.client import (
+    Client,
+    Enrolment,
+    EntityGrant,
+    Identity,
+    ProfileWrong,
+    Refused,
+    Rights,
+    enrol,
+    introduce_entity,
+)
 from exchange.participant import ChangeKind, Status, Use
 from tests.community import Community
 
-NEWCOMER = Identity(participant="ent-fra-customs", name="Customs", tier="T2", country="FRA")
+NEWCOMER = Identity(participant="agy-customs", name="Agency for customs", tier="T3", country="XXB")
+CUSTOMS = Identity(participant="ent-fra-customs", name="Customs", tier="T2", country="FRA")
+WITHIN = Rights(clearance="OUO", purposes=("P3",), crime_areas=("DRG.SYN",))
 
 
 async def test_a_newcomer_enters_with_two_officers_and_carries_its_keys_in(community: Community) -> None:
     one, two = community.officers
-    folder = community.profile("ent-fra-customs")
+    folder = community.profile("agy-customs")
     enrolment = enrol(folder, community.served.pin, NEWCOMER, now=datetime.now(UTC))
     async with Client.open(one) as first, Client.open(two) as second:
         proposed = await first.officer.admit(enrolment.identity, enrolment.officers)
@@ -31,7 +43,7 @@ async def test_a_newcomer_enters_with_two_officers_and_carries_its_keys_in(commu
     assert all(one.applied for one in carried)
     assert again.receipt.position == carried[0].receipt.position
     async with Client.open(folder) as newcomer:
-        me = (await newcomer.directory()).participants["ent-fra-customs"]
+        me = (await newcomer.directory()).participants["agy-customs"]
     assert {key.use for key in me.keys.values()} == set(Use)
 
 
@@ -67,6 +79,34 @@ async def test_a_participant_may_not_admit_or_widen(community: Community) -> Non
         assert await fra.officer.waiting() == ()
 
     assert refused.value.reason == "NOT_AN_OFFICER"
+
+
+def granted(rights: Rights = WITHIN) -> EntityGrant:
+    in_a_year = datetime.now(UTC) + timedelta(days=365)
+    return EntityGrant(rights=rights, scopes=("*/submit", "*/read"), until=in_a_year, review_by=in_a_year)
+
+
+async def test_a_bureau_takes_its_entity_in_says_what_it_may_and_ends_it(community: Community) -> None:
+    enrolment = enrol(community.profile("ent-fra-customs"), community.served.pin, CUSTOMS, now=datetime.now(UTC))
+    async with Client.open(community.copy_of("ncb-fra")) as fra:
+        await introduce_entity(fra, enrolment, granted())
+        listed = {one["id"]: one for one in (await fra.officer.listing())["participants"]}["ent-fra-customs"]
+        with pytest.raises(Refused) as beyond:
+            await fra.officer.grant_entity("ent-fra-customs", granted(Rights(clearance="CON")))
+        async with Client.open(community.profile("ent-fra-customs")) as customs:
+            itself = (await customs.directory()).participants["ent-fra-customs"]
+            ended = await fra.officer.end_entity("ent-fra-customs", "merged")
+            after = (await customs.history.directory(fresh=True)).participants["ent-fra-customs"]
+        seen_by_its_bureau = (await fra.history.directory(fresh=True)).participants["ent-fra-customs"]
+
+    assert (listed["bureau"], listed["status"], listed["crime_areas"]) == ("ncb-fra", "active", ["DRG.SYN"])
+    assert listed["grant"]["scopes"] == ["*/read", "*/submit"]
+    assert (beyond.value.reason, beyond.value.rules) == ("BEYOND_GRANT", ("R05",))
+    assert itself.bureau == "ncb-fra"
+    assert itself.crime_areas == {"DRG.SYN"}
+    assert {key.use for key in itself.keys.values()} == set(Use)
+    assert ended.applied
+    assert after.status is seen_by_its_bureau.status is Status.ENDED
 
 
 async def test_what_does_not_wait_cannot_be_approved(community: Community) -> None:

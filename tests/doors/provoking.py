@@ -363,6 +363,12 @@ def not_an_officer(house: House) -> Provoked:
     return changed(house, ChangeKind.ADMIT, house.world["ncb-fra"].officer, **admission(f"ncb-{CANARY}"))
 
 
+@provokes(Reason.BEYOND_GRANT)
+def beyond_grant(house: House) -> Provoked:
+    content = {name: value for name, value in admission(f"ent-{CANARY}").items() if name != "tier"}
+    return changed(house, ChangeKind.ENTITY_ADMIT, house.world["ncb-fra"].officer, **content, bureau="ncb-fra")
+
+
 @provokes(Reason.ALREADY_APPROVED)
 def already_approved(house: House) -> Provoked:
     officer = house.world.officers[0]

@@ -202,6 +202,21 @@ def test_reserved_changes_are_shown_to_those_they_concern(house: House) -> None:
     assert kinds("ncb-bra", "ncb-bra") == kinds(AUDITOR, "ncb-bra") == kinds("one", "ncb-bra") == public | reserved
 
 
+def test_a_grant_is_shown_to_the_entity_and_its_bureau(house: House) -> None:
+    def kinds(viewer: str) -> set[str]:
+        stated = [content(one["change"].encode()) for one in house[viewer].get(CHANGES).json()["changes"]]
+        return {one["kind"] for one in stated if one.get("participant") == "ent-fra-customs"}
+
+    shown = {viewer: taking_part(house, viewer)["ent-fra-customs"] for viewer in ("ncb-fra", "ncb-ita", "prt-museum")}
+
+    assert kinds("ncb-ita") == kinds("prt-museum") == {"entity.admit", "key.add"}
+    for viewer in ("ncb-fra", "ent-fra-customs", AUDITOR, "one"):
+        assert kinds(viewer) == {"entity.admit", "entity.grant", "key.add"}
+    assert shown["ncb-fra"]["grant"]["scopes"] == ["*/forward", "*/read", "*/submit"]
+    assert [one["bureau"] for one in shown.values()] == ["ncb-fra"] * 3
+    assert not {"grant", "status", "purposes"} & (set(shown["ncb-ita"]) | set(shown["prt-museum"]))
+
+
 def test_a_leaf_of_a_reserved_change_does_not_name_whom_it_concerns(house: House) -> None:
     recorded = house.change(
         ChangeKind.RIGHTS, participant="ncb-bra", clearance="OUO", purposes=["P3"], crime_areas=["DRG"]

@@ -106,8 +106,10 @@ def test_a_change_made_for_another_exchange_is_refused() -> None:
         read(payload_of(token))
 
 
-def test_only_rights_and_status_are_not_public() -> None:
-    assert {kind for kind in ChangeKind if not kind.public} == {ChangeKind.RIGHTS, ChangeKind.STATUS}
+def test_only_rights_grants_and_status_are_not_public() -> None:
+    reserved = {ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END}
+
+    assert {kind for kind in ChangeKind if not kind.public} == reserved
 
 
 def test_the_bytes_of_a_change_and_its_approvals_are_committed_to_as_one() -> None:

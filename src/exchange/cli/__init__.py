@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-from exchange.cli import doctor, enrolling, keys, messages, participants, policies, reading, screen, serving, trails
+from exchange.cli import (
+    doctor,
+    enrolling,
+    entities,
+    keys,
+    messages,
+    participants,
+    policies,
+    reading,
+    screen,
+    serving,
+    trails,
+)
 from exchange.cli.screen import EXIT_CODES
 
 _HELP = f"""Signed, classified messages to everyone who may have them, with proof.
@@ -33,6 +45,7 @@ def application() -> typer.Typer:
     messages.add_commands(app)
     reading.add_commands(app)
     app.add_typer(participants.group(), name="participant")
+    app.add_typer(entities.group(), name="entity")
     app.add_typer(keys.group(), name="key")
     app.add_typer(policies.group(), name="policy")
     app.add_typer(trails.group(), name="trail")

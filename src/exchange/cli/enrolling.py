@@ -1,4 +1,4 @@
-"""`keygen`: a newcomer's keys, its profile, and the enrolment that it hands to the operator."""
+"""`keygen`: a newcomer's keys, its profile, and the enrolment that it is admitted by."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from exchange.cli.screen import show, table
 from exchange.client import Identity, Pin, enrol
 from exchange.client.enrolment import FILE
 from exchange.jose import public_key
+from exchange.label import Tier
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -26,7 +27,7 @@ def _keygen(
     tier: Annotated[str, typer.Option(help="T1 NCB, T2 national entity, T3 agency, T4 partner, T6 oversight")] = "T1",
     json: Json = False,
 ) -> None:
-    """Make a profile with three new keys, and the enrolment to hand to the operator. No private key leaves it."""
+    """Make a profile with three new keys, and the enrolment that others admit you by. No private key leaves it."""
     identity = Identity(participant=participant, name=name, tier=tier, country=country)
     made = enrol(directory, Pin.load(pin), identity, now=datetime.now(UTC))
     facts = {
@@ -39,6 +40,13 @@ def _keygen(
         json,
         facts,
         table(("", ""), facts.items()),
-        f"The enrolment is public: hand it to the operator, who admits it by `exchange participant admit {FILE}`.",
+        f"The enrolment is public: hand it to {_host(tier)} admit {FILE}`.",
         "Tell the officer key's thumbprint by another way, as by telephone: the officers compare it before they sign.",
     )
+
+
+def _host(tier: str) -> str:
+    """Who takes somebody of this tier in, and how."""
+    if tier == Tier.T2:
+        return "your national bureau, which admits it by `exchange entity"
+    return "the operator, who admits it by `exchange participant"

@@ -91,7 +91,7 @@ def _rights(
 ) -> None:
     """Say all that a participant may from now on; `none` for no purpose or area. Two officers widen, one narrows."""
     # All three are asked for: one that is left out would be taken away in silence, and one officer suffices for that.
-    rights = Rights(clearance=clearance, purposes=_listed(purposes), crime_areas=_listed(areas))
+    rights = Rights(clearance=clearance, purposes=listed(purposes), crime_areas=listed(areas))
     tell(json, ask(profile, lambda client: client.officer.grant(participant, rights)))
 
 
@@ -152,7 +152,8 @@ async def _introduced(one: Client, second: Path, enrolment: Enrolment, rights: R
         await introduce(one, two, enrolment, rights)
 
 
-def _listed(values: list[str]) -> list[str]:
+def listed(values: list[str]) -> list[str]:
+    """What was said several times; `none` says that there is none."""
     return [] if values == ["none"] else values
 
 

@@ -11,9 +11,9 @@ async with Client.open(Path("ncb-fra")) as client:
 
 from exchange.client.client import Client
 from exchange.client.compose import Author, Draft, compose, recipient
-from exchange.client.enrolment import Enrolment, enrol, introduce
+from exchange.client.enrolment import Enrolment, enrol, introduce, introduce_entity
 from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused, Unproven, Unreachable
-from exchange.client.officer import Identity, Officer, Proposed, Rights, Waiting
+from exchange.client.officer import EntityGrant, Identity, Officer, Proposed, Rights, Waiting
 from exchange.client.profile import Pin, Profile
 from exchange.client.reading import Doubtful, Page, Received
 from exchange.client.rotation import KeyRequest, admit_officer_key, request_officer_key, rotate, take_into_use
@@ -27,6 +27,7 @@ __all__ = [
     "Doubtful",
     "Draft",
     "Enrolment",
+    "EntityGrant",
     "ExchangeError",
     "Forked",
     "Identity",
@@ -52,6 +53,7 @@ __all__ = [
     "compose",
     "enrol",
     "introduce",
+    "introduce_entity",
     "recipient",
     "request_officer_key",
     "rotate",

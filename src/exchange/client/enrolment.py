@@ -1,4 +1,5 @@
-"""Joining an exchange: a newcomer makes its keys and an enrolment; two officers of the operator take it in.
+"""Joining an exchange: a newcomer makes its keys and an enrolment; two officers of the operator take it in, or, where
+it is a national entity, one officer of its bureau.
 
 The enrolment is public. It holds the officer key to be admitted and, signed by that key, the changes that add the
 newcomer's other keys; nobody can put another key in their place, and any caller may carry them once it is admitted.
@@ -16,7 +17,7 @@ from ulid import ULID
 from exchange import instant, participant, shipped
 from exchange.client.client import Client
 from exchange.client.errors import ProfileWrong, Refused, Unproven
-from exchange.client.officer import Identity, Rights
+from exchange.client.officer import EntityGrant, Identity, Rights
 from exchange.client.profile import Pin, Profile
 from exchange.jose import SigningKey
 from exchange.participant import ChangeKind, Use
@@ -136,3 +137,11 @@ async def introduce(first: Client, second: Client, enrolment: Enrolment, rights:
         granted = await second.officer.approve(granted.change)
     if not granted.applied:
         raise Unproven(f"two officers have signed, and {granted.missing} more are said to be missing")
+
+
+async def introduce_entity(officer: Client, enrolment: Enrolment, grant: EntityGrant) -> None:
+    """All that an officer of a bureau does to take an entity in: admitted, given its keys and what it may."""
+    await officer.officer.admit_entity(enrolment.identity, enrolment.officers)
+    for change in enrolment.changes:
+        await officer.officer.carry(change)
+    await officer.officer.grant_entity(enrolment.identity.participant, grant)

@@ -132,7 +132,7 @@ class History:
             change=shown["change"].encode(), approvals=tuple(approval.encode() for approval in shown["approvals"])
         )
         stated = _require_commitment(raw, Event.DIRECTORY_CHANGED, Field.CHANGE, shown["opening"], signed.committed())
-        after = participant.fold(directory, signed, position=position, at=stated.at, schemas=self.schemas)
+        after = participant.fold(directory, signed, position=position, at=stated.at, schemas=self.schemas, partly=True)
         self._brought |= dict.fromkeys(after.owners.keys() - directory.owners.keys(), position)
         self._leaves[position] = raw
         self._directory = after

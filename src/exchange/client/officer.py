@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
-from exchange import jose, participant
+from exchange import instant, jose, participant
 from exchange.client.clock import Clock
 from exchange.client.errors import Refused, Unproven
 from exchange.client.history import History
@@ -38,6 +39,20 @@ class Rights:
     clearance: str = "OUO"
     purposes: Sequence[str] = ()
     crime_areas: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityGrant:
+    """What an entity may from now on, in place of what it might before.
+
+    scopes: `<type of message>/<submit, read or forward>`, `*` for every type. until: when it ends by itself. review_by:
+    when its bureau has to say it anew, within a year.
+    """
+
+    rights: Rights
+    scopes: Sequence[str]
+    until: datetime
+    review_by: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +112,35 @@ class Officer:
             purposes=list(rights.purposes),
             crime_areas=list(rights.crime_areas),
         )
+
+    async def admit_entity(self, identity: Identity, officers: Sequence[Mapping[str, Any]]) -> Proposed:
+        """As an officer of a bureau: take an entity of its country in, with no rights yet."""
+        return await self.propose(
+            ChangeKind.ENTITY_ADMIT,
+            participant=identity.participant,
+            bureau=self.profile.participant,
+            name=identity.name,
+            country=identity.country,
+            exercise=(await self.history.directory()).training,
+            officers=list(officers),
+        )
+
+    async def grant_entity(self, entity: str, grant: EntityGrant) -> Proposed:
+        """As an officer of its bureau: say what an entity may, of what the bureau holds itself."""
+        return await self.propose(
+            ChangeKind.ENTITY_GRANT,
+            participant=entity,
+            clearance=grant.rights.clearance,
+            purposes=list(grant.rights.purposes),
+            crime_areas=list(grant.rights.crime_areas),
+            scopes=list(grant.scopes),
+            until=instant.write(grant.until),
+            review_by=instant.write(grant.review_by),
+        )
+
+    async def end_entity(self, entity: str, reason: str = "") -> Proposed:
+        """As an officer of its bureau: the entity takes part no more, from this change on and for ever."""
+        return await self.propose(ChangeKind.ENTITY_END, participant=entity, **({"reason": reason} if reason else {}))
 
     def sign(self, kind: ChangeKind, **content: Any) -> bytes:
         """-> the change as a JWS. Raises Refused where it does not fit its schema."""

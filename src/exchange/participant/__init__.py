@@ -14,8 +14,20 @@ from exchange.participant.change import (
     write_approval,
     write_change,
 )
-from exchange.participant.directory import Caller, Directory, Key, Kid, Participant, ParticipantId, Status, Use
-from exchange.participant.fold import Judged, Weight, digest_of, fold, judge
+from exchange.participant.directory import (
+    Caller,
+    Directory,
+    Grant,
+    Key,
+    Kid,
+    Operation,
+    Participant,
+    ParticipantId,
+    Status,
+    Use,
+)
+from exchange.participant.fold import Judged, digest_of, fold, judge
+from exchange.participant.weight import Weight
 
 __all__ = [
     "APPROVAL_LIMIT",
@@ -25,9 +37,11 @@ __all__ = [
     "ChangeKind",
     "Directory",
     "Genesis",
+    "Grant",
     "Judged",
     "Key",
     "Kid",
+    "Operation",
     "Participant",
     "ParticipantId",
     "SignedChange",

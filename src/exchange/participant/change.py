@@ -22,14 +22,20 @@ class ChangeKind(StrEnum):
     ADMIT = "participant.admit"
     RIGHTS = "participant.rights"
     STATUS = "participant.status"
+    ENTITY_ADMIT = "entity.admit"
+    ENTITY_GRANT = "entity.grant"
+    ENTITY_END = "entity.end"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     POLICY = "policy.activate"
 
     @property
     def public(self) -> bool:
-        """Shown to every participant. The others' bytes go to the operator, oversight and the participant itself."""
-        return self not in (ChangeKind.RIGHTS, ChangeKind.STATUS)
+        """Shown to every participant. The others' bytes go to those whom they concern, the operator and oversight."""
+        return self not in _RESERVED
+
+
+_RESERVED = frozenset((ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Participants and their keys: an immutable, versioned snapshot of who takes part and what each may do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -22,8 +22,19 @@ class Use(StrEnum):
 
 
 class Status(StrEnum):
+    """ended: for ever, as its bureau said of an entity."""
+
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class Operation(StrEnum):
+    """What a bureau grants its entity to do with a type of message."""
+
+    SUBMIT = "submit"
+    READ = "read"
+    FORWARD = "forward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +56,27 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a national entity may do, in its bureau's words, beside the rights that it was given.
+
+    scopes: `<type of message>/<operation>`, `*` for every type. until: from then on it holds nothing. review_by: until
+    then its bureau has to say it anew (R03).
+    """
+
+    scopes: frozenset[str]
+    until: datetime
+    review_by: datetime
+
+    def covers(self, type: str, operation: Operation, now: datetime) -> bool:
+        """R04."""
+        return now < self.until and not self.scopes.isdisjoint((f"{type}/{operation}", f"*/{operation}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """An organisation that may sign and receive."""
+    """An organisation that may sign and receive. A national entity (T2) has a bureau, which admitted it, and may do
+    what that bureau grants; held_back: as long as the bureau itself may not act.
+    """
 
     id: ParticipantId
     name: str
@@ -57,6 +87,9 @@ class Participant:
     purposes: frozenset[str] = frozenset()
     crime_areas: frozenset[str] = frozenset()
     status: Status = Status.ACTIVE
+    bureau: ParticipantId | None = None
+    grant: Grant | None = None
+    held_back: bool = False
     keys: Mapping[str, Key] = field(default_factory=dict)
     _by_use: Mapping[Use, Mapping[str, VerifyingKey]] = field(init=False, repr=False, compare=False)
 
@@ -67,7 +100,7 @@ class Participant:
 
     @property
     def active(self) -> bool:
-        return self.status is Status.ACTIVE
+        return self.status is Status.ACTIVE and not self.held_back
 
     def keys_for(self, use: Use) -> Mapping[str, VerifyingKey]:
         """kid -> key, of every key for this use that ever was: whether one is valid now is the next question."""
@@ -119,11 +152,20 @@ class Directory:
         owner = self.owners.get(kid)
         return None if owner is None else self.participants[owner]
 
-    def with_participant(self, participant: Participant, *, version: int, change: str) -> "Directory":
+    def entities_of(self, bureau: ParticipantId) -> Iterable[Participant]:
+        """Those that this bureau admitted."""
+        return (p for p in self.participants.values() if p.bureau == bureau)
+
+    def with_participants(self, *changed: Participant, version: int, change: str) -> "Directory":
         return replace(
             self,
             version=version,
-            participants={**self.participants, participant.id: participant},
-            owners={**self.owners, **dict.fromkeys(participant.keys, participant.id)},
+            participants={**self.participants, **{one.id: one for one in changed}},
+            owners={**self.owners, **{kid: one.id for one in changed for kid in one.keys}},
             changes=self.changes | {change},
         )
+
+
+def area_within(area: str, areas: Collection[str]) -> bool:
+    """Whether a crime area is one of these or lies below one: who has DRG has DRG.SYN."""
+    return area in areas or area.partition(".")[0] in areas

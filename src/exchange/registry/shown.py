@@ -1,8 +1,8 @@
 """What of the directory is whose to see.
 
-Everybody is shown who takes part and with which keys. Rights, status and their reasons are shown to those whom they
-concern, to the operator, and to oversight as long as the policy lets it inspect (R46). Who is suspended is shown its
-own, and of the others what is public.
+Everybody is shown who takes part and with which keys. Rights, grants, status and their reasons are shown to those whom
+they concern (an entity's to its bureau, too), to the operator, and to oversight as long as the policy lets it inspect
+(R46). Who is suspended is shown its own, and of the others what is public.
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,19 @@ from typing import Any, Self
 from exchange import instant, jose
 from exchange.label import Tier
 from exchange.leaf import Field
-from exchange.participant import Key, Participant
+from exchange.participant import Grant, Key, Participant
 from exchange.policy import Standing, may_inspect
 from exchange.store import StoredChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """Somebody who looks, under what is in force. oversees: shown what is reserved for control; each look is recorded.
-    runs: the operator.
+    """Somebody who looks, under what is in force. entities: those that it admitted itself. oversees: shown what is
+    reserved for control; each look is recorded. runs: the operator.
     """
 
     who: Participant
+    entities: frozenset[str]
     oversees: bool
     runs: bool
 
@@ -31,6 +32,7 @@ class Viewer:
         """who: as it stands in this very directory."""
         return cls(
             who=who,
+            entities=frozenset(one.id for one in standing.directory.entities_of(who.id)) if who.active else frozenset(),
             oversees=may_inspect(standing.policy, who),
             runs=who.active and who.id == standing.directory.operator,
         )
@@ -39,7 +41,7 @@ class Viewer:
         return change.kind.public or self.concerned(change) or self.oversees or self.runs
 
     def concerned(self, change: StoredChange) -> bool:
-        return change.participant == self.who.id
+        return change.participant == self.who.id or change.participant in self.entities
 
     def oversees_any(self, changes: list[StoredChange]) -> bool:
         """Whether control alone lets it see one of these."""
@@ -55,13 +57,17 @@ class Viewer:
             "exercise": subject.exercise,
             "keys": [_shown_key(key) for key in subject.keys.values()],
         }
-        whole = self.oversees or self.runs or self.who.id == subject.id
+        if subject.bureau is not None:
+            shown["bureau"] = subject.bureau
+        whole = self.oversees or self.runs or subject.id == self.who.id or subject.id in self.entities
         if whole or (self.who.tier is Tier.T1 and self.who.active):
             shown["clearance"] = subject.clearance.name
         if whole:
             shown["status"] = subject.status.value
             shown["purposes"] = sorted(subject.purposes)
             shown["crime_areas"] = sorted(subject.crime_areas)
+            if subject.grant is not None:
+                shown["grant"] = _shown_grant(subject.grant)
         return shown
 
 
@@ -73,6 +79,14 @@ def history_entry(change: StoredChange) -> dict[str, Any]:
         "change": change.signed.change.decode(),
         "approvals": [a.decode() for a in change.signed.approvals],
         "opening": jose.encode(change.key.salt(Field.CHANGE)),
+    }
+
+
+def _shown_grant(grant: Grant) -> dict[str, Any]:
+    return {
+        "scopes": sorted(grant.scopes),
+        "until": instant.write(grant.until),
+        "review_by": instant.write(grant.review_by),
     }
 
 

@@ -38,6 +38,7 @@ _STATUSES: Mapping[int, tuple[Reason, ...]] = {
         Reason.NO_AGREEMENT,
         Reason.ORIGINATOR_CONTROL,
         Reason.NOT_AN_OFFICER,
+        Reason.BEYOND_GRANT,
     ),
     404: (Reason.NOT_FOUND,),
     405: (Reason.METHOD_NOT_ALLOWED,),
