@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exchange import strictjson
-from exchange.refusal import Reason
+from exchange.refusal import Reason, Refusal
 from tests.refused import outcome, refused
 
 LIMIT = 64 * 1024
@@ -56,6 +56,34 @@ def test_any_bytes_are_a_value_or_refused(raw: bytes) -> None:
     value = outcome(lambda: strictjson.parse(raw, limit=LIMIT))
 
     assert value is Reason.JSON_MALFORMED or value == json.loads(raw)
+
+
+documents = values.map(lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+@given(
+    raw=documents
+    | soups
+    | st.tuples(documents, st.integers(0, 200), pieces).map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] :])
+)
+@example(raw=b'{"a":1,"a":2}')
+@example(raw=b"[9007199254740992]")
+@example(raw=b"[18446744073709551615]")
+@example(raw=b'["\\u0000"]')
+@example(raw=b"[-0]")
+@example(raw=b'{"a":{"b":1.0,"b":1.0}}')
+def test_the_short_way_reads_what_the_strict_one_reads(raw: bytes) -> None:
+    def strictly() -> Any:
+        try:
+            value = strictjson._read_strictly(raw)
+        except (ValueError, RecursionError):
+            raise Refusal(Reason.JSON_MALFORMED) from None
+        strictjson._check_shape(value, 16)
+        return value
+
+    came_of_it = outcome(lambda: strictjson.parse(raw, limit=LIMIT))
+
+    assert repr(came_of_it) == repr(outcome(strictly))  # 1, 1.0 and True are equal, and -0.0 is equal to 0.0
 
 
 @given(text=st.lists(escapes, max_size=8).map("".join))

@@ -9,6 +9,7 @@ every fact that a policy may read, so a question that the trail kept can be deci
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exchange.label import Classification, Handling, Tier, Visibility
 from exchange.policy.ladder import LADDERS, Door
@@ -55,6 +56,10 @@ _WORDS: Mapping[type[Context], tuple[tuple[str, bool], ...]] = {
 }
 
 
+# Typed: facts are tuples, and tuples of two kinds may be equal.
+_remembered = lru_cache(maxsize=4096, typed=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A question: at which door, who asks, about what, being what to it."""
@@ -96,6 +101,7 @@ def read_columns(columns: Sequence[str]) -> Asked:
     return Asked(door=door, principal=_participant(who), resource=resource, context=_context(door, being))
 
 
+@_remembered
 def participant_words(who: ParticipantFacts) -> str:
     said = f"{who.tier} {_RANKS[who.clearance]}"
     if not who.active:
@@ -103,6 +109,7 @@ def participant_words(who: ParticipantFacts) -> str:
     return said + " exercise" if who.exercise else said
 
 
+@_remembered
 def resource_words(resource: Resource) -> str:
     if isinstance(resource, TrailFacts):
         return "trail"
@@ -116,6 +123,7 @@ def resource_words(resource: Resource) -> str:
     return " ".join(said)
 
 
+@_remembered
 def context_words(context: Context) -> str:
     """A word for each fact that is not as usual, in the order of the facts."""
     words = _WORDS[type(context)]
