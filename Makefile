@@ -61,8 +61,8 @@ fmt: setup ## format the code and mend what the linter can mend
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-docs: setup ## write anew what is generated: reasons, OpenAPI, test vectors (tests fail while they differ)
-	@for page in reasons openapi vectors; do $(BIN)/python -m scripts.$$page; done
+docs: setup ## write anew what is generated: reasons, OpenAPI, test vectors and what is quoted of them (tests fail else)
+	@for page in reasons openapi vectors quotes; do $(BIN)/python -m scripts.$$page; done
 
 bench: compiled ## measure (ONLY=submit,floor for some): rows of JSON on standard output
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"

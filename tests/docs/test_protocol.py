@@ -10,7 +10,7 @@ from exchange.jose import Kind
 from exchange.leaf import Event, Field
 from exchange.participant import ChangeKind
 from exchange.schema import SUFFIX, Schemas
-from scripts import vectors
+from scripts.quotes import quoted, vector
 from tests.docs.fences import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "protocol.md"
@@ -22,15 +22,6 @@ ELISION = "…"
 
 def marked(mark: str, *languages: str) -> list[Block]:
     return [block for block in BLOCKS if mark in block.marks and block.language in languages]
-
-
-def vector(reference: str) -> Any:
-    """`message#/envelope` -> what stands there (RFC 6901, of names without escapes)."""
-    name, _, pointer = reference.partition("#/")
-    value = json.loads((vectors.FOLDER / f"{name}.json").read_text("utf-8"))
-    for step in pointer.split("/") if pointer else ():
-        value = value[step]
-    return value
 
 
 def agrees(shown: Any, true: Any) -> bool:
@@ -72,6 +63,16 @@ def test_the_protocol_tells_of_every_word(words: Any) -> None:
     told = PAGE.read_text("utf-8")
 
     assert [word.value for word in words if f"`{word.value}`" not in told] == []
+
+
+def test_what_the_page_quotes_can_be_written_anew() -> None:
+    """As it stands it changes nothing; what was changed in it comes back."""
+    page = PAGE.read_text("utf-8")
+    leaf = next(block for block in JSON if block.marks.get("vector") == "leaf#/leaf")
+    policy = json.loads(leaf.text)["policy"]
+
+    assert quoted(page) == page
+    assert quoted(page.replace(policy, "0" * 64).replace("\n6\nR", "\n6\nX")) == page
 
 
 def test_a_cut_text_agrees_with_its_beginning_only() -> None:
