@@ -111,6 +111,10 @@ class Gateway:
         """All at once -> what each came to: Committed, Repeated or an exception."""
         return await asyncio.gather(*map(self.committer.commit, acts), return_exceptions=True)
 
+    async def positions(self, *acts: Act) -> list[int]:
+        """All at once -> where each stands, now or before."""
+        return [outcome.position for outcome in await self.commit(*acts)]
+
     def verify(self) -> None:
         """The whole trail: every leaf under the head, every commitment opened, every directory that a leaf names."""
         entries = self.store.entries(-1, 1_000_000)

@@ -145,8 +145,9 @@ def lived(house: House, gateway: Gateway) -> dict[str, Any]:
 
 async def committed(gateway: Gateway, *acts: Act) -> int:
     """-> the first one's position."""
-    outcomes = await asyncio.gather(*map(gateway.committer.commit, acts))
-    return min(outcome.position for outcome in outcomes)
+    outcomes: list[Any] = await asyncio.gather(*map(gateway.committer.commit, acts))
+    first: int = min(outcome.position for outcome in outcomes)
+    return first
 
 
 def questions(gateway: Gateway, count: int) -> list[Act]:

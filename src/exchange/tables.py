@@ -10,16 +10,18 @@ Positions count leaves from 0; times are microseconds since 1970 in UTC.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes these tables: a store of another one is not opened."""
 
 # On SQLite only a column that says INTEGER is the row's own number, and so the order in the file.
 _Number = BigInteger().with_variant(Integer, "sqlite")
 # The rows lie in the order of the key itself.
 _CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}
+# Few items are ever acted upon.
+_TOUCHED = text("touched IS NOT NULL")
 
 
 def _key(kind: Any = _Number) -> Any:
@@ -71,13 +73,15 @@ class Item(SQLModel, table=True):
 
     Evidence: position, sender, ulid (the leaf's object), type (the leaf's), token (the commitment to the message; its
     last segment, the signature, verifies under a key of the directory).
-    Derived: at (the leaf's), thread, label (the token's), erased_at (the leaf of the erasure).
+    Derived: at (the leaf's), thread, label (the token's), erased_at (the leaf of the erasure), recalled, restricted,
+    newer (where the last recall, restriction and correction of it stand), touched (where the last act upon it stands).
     """
 
     __table_args__ = (
         UniqueConstraint("sender", "ulid", name="item_sender_ulid"),
         Index("item_thread", "thread", "position"),
         Index("item_sent", "sender", "position"),
+        Index("item_touched", "touched", sqlite_where=_TOUCHED, postgresql_where=_TOUCHED),
         CheckConstraint("length(ulid) = 26"),
     )
 
@@ -90,17 +94,21 @@ class Item(SQLModel, table=True):
     label: bytes = _bytes()
     token: bytes = _bytes()
     erased_at: int | None = _number(nullable=True)
+    recalled: int | None = _number(nullable=True)
+    restricted: int | None = _number(nullable=True)
+    newer: int | None = _number(nullable=True)
+    touched: int | None = _number(nullable=True)
 
 
 class Delivery(SQLModel, table=True):
-    """An item lies in a reader's inbox since the act at `released`.
+    """An item lies in a reader's inbox, once, since the last act that released it, at `released`.
 
     Derived: reader, released, item (the decisions that the releasing leaf commits to), at (the leaf's).
     """
 
     # In the order of the inbox; and in the order of the items, for whoever asks who has one.
     __table_args__ = (
-        Index("delivery_item", "item", "reader"),
+        Index("delivery_item", "item", "reader", unique=True),
         CheckConstraint("released >= item"),
         _CLUSTERED,
     )
@@ -213,7 +221,7 @@ class Head(SQLModel, table=True):
     """The one row that says where the trail stands, under a MAC whose key is not in the database.
 
     Derived: id (always 1), size, frontier (the leaves), at (the last leaf), directory (the last change), policy (the
-    last one activated), mac (all of these).
+    last one activated), rights (the last act upon an item, 0 before the first), mac (all of these).
     """
 
     __table_args__ = (CheckConstraint("id = 1"), CheckConstraint("length(mac) = 32"))
@@ -224,6 +232,7 @@ class Head(SQLModel, table=True):
     at: int = _number()
     directory: int = _number()
     policy: str = _text()
+    rights: int = _number()
     mac: bytes = _bytes()
 
 

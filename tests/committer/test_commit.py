@@ -53,7 +53,7 @@ async def test_every_receipt_proves_its_leaf_and_opens_its_message(running: Gate
 
 async def test_the_same_bytes_are_a_repeat_whatever_the_signature_and_others_are_not(running: Gateway) -> None:
     ulid = worlds.fresh_id()
-    first = await running.committer.commit(message(running.standing, ulid=ulid))
+    [first] = await running.positions(message(running.standing, ulid=ulid))
 
     again, malleated, other = await running.commit(
         message(running.standing, ulid=ulid),
@@ -61,7 +61,7 @@ async def test_the_same_bytes_are_a_repeat_whatever_the_signature_and_others_are
         message(running.standing, ulid=ulid, text="another"),
     )
 
-    assert again == malleated == Repeated(position=first.position)
+    assert again == malleated == Repeated(position=first)
     assert other.reason is Reason.ID_REUSED
     assert running.store.head().size == 2
 
@@ -100,7 +100,7 @@ async def test_of_twins_in_one_batch_the_first_wins(running: Gateway) -> None:
 
 
 async def test_a_reader_acknowledges_an_item_once(running: Gateway) -> None:
-    item = (await running.committer.commit(message(running.standing))).position
+    [item] = await running.positions(message(running.standing))
 
     outcomes = await running.commit(
         acknowledgement(running.standing, item, "ncb-ita"),
@@ -154,10 +154,10 @@ async def test_a_repeat_is_one_whatever_has_changed_since(running: Gateway) -> N
         raise Refusal(Reason.NOT_CLEARED)
 
     posted = message(running.standing, again=refuse)
-    first = await running.committer.commit(posted)
+    [first] = await running.positions(posted)
     await running.committer.commit(change(running.standing, admission(running.world, "ncb-uto"), running.now))
 
-    assert await running.committer.commit(posted) == Repeated(position=first.position)
+    assert await running.committer.commit(posted) == Repeated(position=first)
 
 
 async def test_a_decision_whose_time_is_over_is_made_again(running: Gateway) -> None:
@@ -207,12 +207,12 @@ async def test_a_proposal_waits_until_its_change_is_in_force(running: Gateway) -
 
     outcomes = await running.commit(proposed, proposed)
     waiting = running.store.proposals()
-    enacted = await running.committer.commit(change(running.standing, both, running.now))
+    enacted = await running.positions(change(running.standing, both, running.now))
 
     assert reasons(outcomes) == [Committed, Repeated]
     assert [found.signed for found in waiting] == [alone]
     assert running.store.proposals() == []
-    assert [found.position for found in running.store.changes(-1, 10)] == [enacted.position]
+    assert [found.position for found in running.store.changes(-1, 10)] == enacted
     running.verify()
 
 

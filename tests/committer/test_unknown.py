@@ -114,9 +114,9 @@ async def test_a_change_whose_outcome_was_unknown_is_in_force(
 ) -> None:
     monkeypatch.setattr(Transaction, "commit", once(answer_lost, Transaction.commit))
 
-    outcome = await running.committer.commit(change(running.standing, admission(running.world, "ncb-uto"), running.now))
+    [position] = await running.positions(change(running.standing, admission(running.world, "ncb-uto"), running.now))
 
-    assert running.standing.directory.version == outcome.position == running.store.head().directory
+    assert running.standing.directory.version == position == running.store.head().directory
 
 
 @on_postgresql
@@ -148,11 +148,11 @@ async def test_on_sqlite_a_commit_that_fails_ends_the_process(
     monkeypatch.undo()
 
     async with gateway(founded, founding, tmp_path / "published") as restarted:
-        again = await restarted.committer.commit(posted)
+        again = await restarted.positions(posted)
 
     assert reasons(outcomes) == [Reason.STORE_UNAVAILABLE] * 2
     assert ended == [True]
-    assert again.position == 1
+    assert again == [1]
 
 
 async def test_a_store_that_fails_before_the_commit_has_written_nothing(

@@ -21,11 +21,14 @@ def frontier(size: int) -> Frontier:
 
 
 heads = st.builds(
-    lambda size, at, directory, policy: Head(frontier=frontier(size), at=at, directory=directory, policy=policy),
+    lambda size, at, directory, policy, rights: Head(
+        frontier=frontier(size), at=at, directory=directory, policy=policy, rights=rights
+    ),
     sizes,
     moments,
     st.integers(0, 2**40),
     st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.just(0) | st.integers(0, 2**40),
 )
 
 
@@ -36,7 +39,7 @@ def test_a_head_is_read_back_as_it_was_written(head: Head) -> None:
     assert key.open(*key.row(head)) == head
 
 
-@given(heads, st.integers(0, 5))
+@given(heads, st.integers(0, 6))
 def test_no_member_of_a_head_can_be_changed(head: Head, member: int) -> None:
     key = HeadKey(bytes(32))
     row: list[Any] = list(key.row(head))

@@ -80,7 +80,7 @@ async def test_an_id_that_is_none_is_absent(running: Gateway) -> None:
 
 
 async def test_a_sender_finds_what_it_sent_and_how_far_it_has_come(running: Gateway) -> None:
-    first = (await running.committer.commit(message(running.standing))).position
+    [first] = await running.positions(message(running.standing))
     await running.commit(page(running.standing, "ncb-ita", first), page(running.standing, "ncb-deu", first))
     await running.committer.commit(acknowledgement(running.standing, first, "ncb-ita"))
     await running.committer.commit(page(running.standing, "ncb-ita", first))

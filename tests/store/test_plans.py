@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from exchange.cursor import Place
-from exchange.store import Store
+from exchange.store import Store, Transaction
 from tests import world as worlds
 from tests.gateway import Gateway
 
@@ -21,6 +21,8 @@ READINGS: dict[str, Callable[[Store], Any]] = {
     "item_for": lambda store: store.item_for("ncb-ita", f"ncb-fra:{worlds.fresh_id()}"),
     "thread_for": lambda store: store.thread_for("ncb-ita", worlds.fresh_id(), 9),
     "sent": lambda store: store.sent("ncb-fra", 5, 9),
+    "items_held": lambda store: store.items_held("ncb-ita", [3, 5, 9]),
+    "holders": lambda store: store.holders(5),
     "deliveries": lambda store: store.deliveries(5),
     "entries": lambda store: store.entries(5, 9),
     "leaf": lambda store: store.leaf(0),
@@ -44,18 +46,26 @@ async def test_the_writer_looks_each_identity_up(running: Gateway, what: str) ->
     await running.committer.stop()
     wanted = [("ncb-fra", worlds.fresh_id())] * 3 if what == "find_items" else [(1, "ncb-ita")] * 3
 
-    ran: list[str] = []
     with running.store.begin() as transaction:
-        driver = transaction._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.set_trace_callback(ran.append)
-        getattr(transaction, what)(wanted)
-        driver.set_trace_callback(None)
-        plan = [row[3] for statement in ran for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        plan = explained(transaction, lambda: getattr(transaction, what)(wanted))
 
     # `t` is what is looked for, `wanted` the list it is looked for by.
     assert [step for step in plan if step.startswith("SCAN")] == ["SCAN wanted VIRTUAL TABLE INDEX 1:"]
     assert len([step for step in plan if step.startswith("SEARCH t USING")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "found_by"),
+    [("touched_since", "SEARCH item USING COVERING INDEX item_touched"), ("readers", "SEARCH reading USING")],
+)
+async def test_the_writer_looks_up_what_was_done_to_items(running: Gateway, what: str, found_by: str) -> None:
+    await running.committer.stop()
+
+    with running.store.begin() as transaction:
+        plan = explained(transaction, lambda: getattr(transaction, what)(5))
+
+    assert [step for step in plan if step.startswith("SCAN")] == []
+    assert [step for step in plan if step.startswith(found_by)]
 
 
 async def test_a_scan_would_be_found_out(running: Gateway) -> None:
@@ -64,6 +74,17 @@ async def test_a_scan_would_be_found_out(running: Gateway) -> None:
             connection.exec_driver_sql("SELECT * FROM item WHERE type = 'message'")
 
     assert planned(running.store._reading, scan) == ["SCAN item"]
+
+
+def explained(transaction: Transaction, run: Callable[[], object]) -> list[str]:
+    """Every step of the plans of what runs in the writer's own transaction."""
+    ran: list[str] = []
+    driver = transaction._connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_trace_callback(ran.append)
+    run()
+    driver.set_trace_callback(None)
+    return [row[3] for statement in ran for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
 
 def planned(engine: Any, run: Callable[[], object]) -> list[str]:

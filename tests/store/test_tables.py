@@ -13,7 +13,10 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from exchange import migrations, tables
-from tests.gateway import open_store
+from exchange.merkle import Frontier
+from exchange.store.head import Head, HeadKey
+from exchange.store.held import from_micros
+from tests.gateway import HEAD_KEY, open_store
 
 TABLES = {
     str(model.__tablename__): model
@@ -56,6 +59,26 @@ def test_migrating_what_is_migrated_changes_nothing(founded: str) -> None:
     store.close()
 
 
+def test_an_exchange_founded_before_is_migrated_and_its_head_still_opens(database_url: str) -> None:
+    command.upgrade(migrations.config(database_url), "0001")
+    members = (1, bytes(32), 7, 0, "0" * 64)
+    mac = HeadKey(HEAD_KEY).row(
+        Head(frontier=Frontier.empty().append(bytes(32)), at=from_micros(7), directory=0, policy="0" * 64, rights=0)
+    )
+    engine = create_engine(database_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        names = "id, size, frontier, at, directory, policy, mac"
+        values = dict(zip("abcdef", (*members, mac[-1]), strict=True)) | {"b": mac[1]}
+        connection.execute(text(f"INSERT INTO head ({names}) VALUES (1, :a, :b, :c, :d, :e, :f)"), values)
+    engine.dispose()
+
+    migrations.upgrade(database_url)
+
+    store = open_store(database_url)
+    assert (store.head().size, store.head().rights) == (1, 0)
+    store.close()
+
+
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_database_is_migrated_from_the_command_line(database_url: str) -> None:
     subprocess.run([sys.executable, "-m", "exchange.migrations", database_url], check=True)
@@ -85,6 +108,7 @@ def test_no_row_has_a_number_of_the_databases_choice(founded: str) -> None:
         "UPDATE head SET id = 2",
         "INSERT INTO delivery (reader, released, item, at) VALUES ('ncb-ita', 1, 2, 0)",
         "INSERT INTO reading (item, reader, position, at) VALUES (2, 'ncb-ita', 2, 0)",
+        "INSERT INTO delivery (reader, released, item, at) VALUES ('ncb-ita', 2, 2, 0), ('ncb-ita', 3, 2, 0)",
     ],
 )
 def test_the_database_refuses_rows_that_cannot_be(founded: str, broken: str) -> None:

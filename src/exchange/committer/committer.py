@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from exchange.act import Act, Repeated
+from exchange.act import Act, Overtaken, Repeated
 from exchange.committer.composing import Composer
 from exchange.committer.published import Published
 from exchange.committer.queue import Member, Queue
@@ -77,6 +77,13 @@ class Committer:
         """What is in force."""
         return self._writer.standing
 
+    @property
+    def rights(self) -> int:
+        """The last act upon an item, by position, that this gateway knows of. To be asked before items are read, by
+        whoever rests an act on them: what was done up to here is seen in them.
+        """
+        return self._writer.rights
+
     def meet(self) -> None:
         """Look at the trail before anything is served. Raises StoreFault where it must not be appended to."""
         self._writer.meet()
@@ -90,8 +97,9 @@ class Committer:
         self._open = True
         self._thread.start()
 
-    async def commit(self, act: Act) -> Committed | Repeated:
-        """Returns when the act is durable, in its place for good; or was before, with the place it has.
+    async def commit(self, act: Act) -> Committed | Repeated | Overtaken:
+        """Returns when the act is durable, in its place for good; or was before, with the place it has. One that rests
+        on items can be Overtaken: its caller reads them anew and decides, for `again` sees no rows.
 
         Raises Refusal: what the act's own `again` decides, ID_REUSED, ERASED; STORE_UNAVAILABLE where what became of it
         is not known; OVERLOADED where nothing was written.
@@ -118,11 +126,11 @@ class Committer:
         if self._listener is not None:
             await asyncio.to_thread(self._listener.close)
 
-    async def _submit(self, act: Act) -> Committed | Repeated | Stale:
+    async def _submit(self, act: Act) -> Committed | Repeated | Overtaken | Stale:
         if not self._open or self._loop is None:
             raise Refusal(Reason.STORE_UNAVAILABLE)
         self._queue.require_room(len(self._arrived))
-        answer: asyncio.Future[Committed | Repeated | Stale] = self._loop.create_future()
+        answer: asyncio.Future[Committed | Repeated | Overtaken | Stale] = self._loop.create_future()
         self._arrived.append(Member(act, answer))
         if len(self._arrived) == 1:
             self._loop.call_soon(self._hand_in)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from exchange import leaf as leaves
 from exchange import merkle, participant
-from exchange.act import Act, NewChange
+from exchange.act import Act, NewChange, NewItem
 from exchange.committer.queue import Member
 from exchange.committer.standing import load_policy
 from exchange.leaf import Draft, Event, ItemKey
@@ -58,7 +58,8 @@ class Composer:
     ) -> tuple[Composed | None, dict[Member, Exception]]:
         """-> the batch, if anything is left to write, and those whose act cannot stand after all.
 
-        A change stands alone among the members, and is judged here once more: at its own position and time.
+        A change stands alone among the members, and is judged here once more: at its own position and time. So does a
+        ruling, and the head names it.
         """
         written, waiting, refused = self._leaves(moment, members)
         standing, policies = moment.standing, {}
@@ -81,7 +82,11 @@ class Composer:
             policies=policies,
         )
         head = Head(
-            frontier=after, at=moment.at, directory=standing.directory.version, policy=standing.directory.policy
+            frontier=after,
+            at=moment.at,
+            directory=standing.directory.version,
+            policy=standing.directory.policy,
+            rights=written[-1].position if _rules(written[-1].act) else moment.head.rights,
         )
         ours: list[Member | None] = [None] * (len(written) - len(waiting))
         composed = Composed(batch=batch, head=head, standing=standing, proofs=proofs, members=[*ours, *waiting])
@@ -127,6 +132,10 @@ class Composer:
                 raise Refusal(Reason.CHANGE_WRONG)
             policy = load_policy(change.policy, judged.result.policy)
         return replace(before, directory=judged.result, policy=policy)
+
+
+def _rules(act: Act) -> bool:
+    return isinstance(act.row, NewItem) and act.row.ruling is not None
 
 
 def _texts_of(change: NewChange, policy: PolicySet) -> dict[str, bytes]:

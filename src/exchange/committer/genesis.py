@@ -46,6 +46,6 @@ def found(
     with store.begin() as transaction:
         if transaction.lock_head() is not None:
             raise Unfit("an exchange was founded in this database already: use another one")
-        transaction.found(batch, Head(frontier=frontier, at=now, directory=0, policy=directory.policy))
+        transaction.found(batch, Head(frontier=frontier, at=now, directory=0, policy=directory.policy, rights=0))
         transaction.commit()
     return leaf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from exchange.act import Act, NewChange
+from exchange.act import Act, NewChange, NewItem
 from exchange.refusal import Reason, Refusal
 
 MOST_MEMBERS = 256
@@ -30,8 +30,12 @@ class Member:
 
     @property
     def alone(self) -> bool:
-        """What follows a change is decided under it, so it ends its batch; and it is judged in the commit itself."""
-        return isinstance(self.act.row, NewChange)
+        """What follows a change is decided under it, so it ends its batch; and it is judged in the commit itself.
+
+        So does a ruling: every page stands wholly before or wholly behind it.
+        """
+        row = self.act.row
+        return isinstance(row, NewChange) or (isinstance(row, NewItem) and row.ruling is not None)
 
 
 class Queue:

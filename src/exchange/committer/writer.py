@@ -3,7 +3,8 @@
     1  begin, holding the head
     2  the head, whose MAC must be right
     3  a batch whose outcome is unknown: if it is there, it was committed
-    4  what was decided under something no longer in force, or too long ago, is set aside
+    4  what was decided under something no longer in force, or too long ago, is set aside; and so is what rests on an
+       item that was acted upon since
     5  what was here before: the same bytes are a repeat
     6  leaves, rows, tiles, the batch's id, the head with a new MAC, the notice
     7  commit, and wait for the disk
@@ -21,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exchange import merkle
-from exchange.act import Act
+from exchange.act import Act, NewItem, Overtaken
 from exchange.committer import identity, standing
 from exchange.committer.composing import Composed, Composer, Moment
 from exchange.committer.published import Published
@@ -73,7 +74,8 @@ class _Batch:
 
 @dataclass(slots=True, kw_only=True)
 class Writer:
-    """standing: what is in force, replaced here and nowhere else. taken: who waits for the batch in hand.
+    """standing: what is in force, and rights: the last act upon an item; replaced here and nowhere else, the latter
+    only when that act is durable. taken: who waits for the batch in hand.
 
     answer: hands answers to the loop. notify: tells readers that they have something. die: ends the process.
     """
@@ -89,6 +91,7 @@ class Writer:
     notify: Callable[[set[Any]], None]
     die: Callable[[], None]
     taken: Sequence[Member] = ()
+    rights: int = 0
     _told_late: bool = False
 
     def run(self) -> None:
@@ -115,6 +118,7 @@ class Writer:
             _check_extends(self.published, head, transaction.tree(head.size))
             transaction.touch_head()
             transaction.commit()
+        self.rights = head.rights
 
     def _commit(self, members: Sequence[Member]) -> None:
         try:
@@ -172,7 +176,7 @@ class Writer:
                     batch.sent = composed
                     transaction.commit()  # 7
         if batch.sent is None:
-            self.standing = in_force
+            self.standing, self.rights = in_force, head.rights
             return batch.answers
         return batch.answers + self._proven(batch.sent)
 
@@ -192,18 +196,20 @@ class Writer:
         known = identity.known(transaction, batch.members)  # 5
         rest = [member for member in batch.members if member not in known]
         stale = {member: Stale() for member in rest if _is_stale(member.act, head, at)}  # 4
-        fresh = [member for member in rest if member not in stale]
+        current = [member for member in rest if member not in stale]
+        overtaken = _overtaken(transaction, current, head)
+        fresh, unfit = _finished(transaction, [member for member in current if member not in overtaken])
 
         def tiles(size: int, hashes: Sequence[bytes]) -> list[merkle.Tile]:
             return merkle.new_tiles(size, hashes, transaction.leaf_hashes, transaction.tile_roots)
 
         composed, refused = self.composer.compose(moment, fresh, tiles)
-        batch.answers = [*known.items(), *stale.items(), *refused.items()]
+        batch.answers = [*known.items(), *stale.items(), *overtaken.items(), *unfit.items(), *refused.items()]
         return composed
 
     def _proven(self, composed: Composed) -> Answers:
         """What is committed takes effect: what is in force, what was signed, who is woken, what each is told."""
-        self.standing = composed.standing
+        self.standing, self.rights = composed.standing, composed.head.rights
         self._told_late = self._told_late or composed.members[0] is None
         size, root = composed.head.size, composed.head.frontier.root()
         self.published.remember(size, root)
@@ -218,7 +224,9 @@ class Writer:
     def _look(self) -> None:
         """Other gateways change what is in force; an idle one must not learn of it only with its next commit."""
         try:
-            self.standing = standing.follow(self.store, self.store.head(), self.standing, self.composer.schemas)
+            head = self.store.head()
+            self.standing = standing.follow(self.store, head, self.standing, self.composer.schemas)
+            self.rights = head.rights
         except Refusal as refusal:
             if refusal.reason is not Reason.STORE_UNAVAILABLE:
                 raise
@@ -240,6 +248,33 @@ def _is_stale(act: Act, head: Head, at: datetime) -> bool:
         or act.policy != head.policy
         or (act.valid_until is not None and act.valid_until <= at)
     )
+
+
+def _overtaken(transaction: Transaction, members: Sequence[Member], head: Head) -> dict[Member, Overtaken]:
+    """Whoever rests on an item that was acted upon after what it knew of."""
+    resting = [member for member in members if member.act.rests_on]
+    least = min((member.act.rights for member in resting), default=head.rights)
+    if head.rights <= least:
+        return {}
+    touched = transaction.touched_since(least)
+    since = {m: frozenset(i for i in m.act.rests_on if touched.get(i, 0) > m.act.rights) for m in resting}
+    return {member: Overtaken(items) for member, items in since.items() if items}
+
+
+def _finished(transaction: Transaction, members: Sequence[Member]) -> tuple[Sequence[Member], dict[Member, Exception]]:
+    """-> (members as they will be written, those that cannot be finished). Only a ruling has anything to finish, and it
+    stands alone. The member's own act is left as it came, for another attempt.
+    """
+    if len(members) != 1 or (finish := members[0].act.finish) is None:
+        return members, {}
+    member, row = members[0], members[0].act.row
+    assert isinstance(row, NewItem)
+    assert row.ruling is not None  # nothing else is finished
+    readers = transaction.readers(row.ruling.item)
+    try:
+        return [Member(finish(readers), member.answer)], {}
+    except Exception as error:  # a fault of this act alone: who asked is told, and the writer goes on
+        return [], {member: error}
 
 
 def _check_extends(published: Published, head: Head, tree: TileReader) -> None:

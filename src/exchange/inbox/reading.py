@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exchange import instant, jose, receipt, relation, routing, strictjson
-from exchange.act import Act, NewAcknowledgement, PageShown
+from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown
 from exchange.committer import Committer
 from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
@@ -154,6 +154,7 @@ class Inbox:
             raise Refusal(Reason.NOT_FOUND)
 
         outcome = await self.committer.commit(self._acknowledged(found, stated, opened, caller, standing))
+        assert not isinstance(outcome, Overtaken)  # it rests on no item
         if isinstance(outcome, receipt.Committed):
             return receipt.of(outcome, Field.MESSAGE)
         return await self.prove(outcome.position, Field.MESSAGE)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from exchange import envelope, jose, leaf, receipt, relation, routing, strictjson
-from exchange.act import Act, NewItem, Repeated
+from exchange.act import Act, NewItem, Overtaken, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
 from exchange.intake.references import check_references
@@ -94,6 +94,7 @@ class Intake:
             act = self._decide(verified, message, standing, now)
             await self._let_others_run(standing)
             outcome = await self.committer.commit(act)
+            assert not isinstance(outcome, Overtaken)  # it rests on no item
         except Refusal as refusal:
             if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
                 earlier = await self._accepted_before(verified, sender.id)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from exchange import jose, participant, policy, receipt, strictjson
-from exchange.act import Act, NewChange, NewProposal, Repeated
+from exchange.act import Act, NewChange, NewProposal, Overtaken, Repeated
 from exchange.committer import Committer
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import (
@@ -124,6 +124,7 @@ class Registry:
         if judged.change.kind is ChangeKind.POLICY:
             await asyncio.to_thread(_check_policy, judged.change)
         outcome = await self.committer.commit(self._act(signed, caller, standing, now))
+        assert not isinstance(outcome, Overtaken)  # it rests on no item
         if isinstance(outcome, Repeated):
             proven = await self.prove(outcome.position, Field.CHANGE)
         else:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from exchange import participant
-from exchange.act import Act, NewAcknowledgement, NewChange, NewItem, NewProposal, PageShown
+from exchange.act import Act, Effect, NewAcknowledgement, NewChange, NewItem, NewProposal, PageShown, Ruling
 from exchange.leaf import Field, ItemKey
 from exchange.merkle import Tile
 from exchange.participant import ParticipantId
@@ -46,6 +46,16 @@ _INSERTS = {
     "tile": Insert(TILE, "level", "n", "hashes", "root"),
     "batch": Insert(BATCH, "id", "first", "size", "at"),
 }
+# A delivery lies at the last act that released it, so that whoever follows an inbox meets it there.
+_ANEW = Insert(DELIVERY, "reader", "released", "item", "at", instead_of=("item", "reader"))
+
+# What an act leaves in the row of its item, beside the fact that it was touched.
+_ALSO: dict[Effect, tuple[str, ...]] = {
+    Effect.RECALL: ("recalled",),
+    Effect.RESTRICTION: ("restricted",),
+    Effect.CORRECTION: ("newer",),
+    Effect.FORWARD: (),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +81,9 @@ class NewBatch:
     @property
     def readers(self) -> set[ParticipantId]:
         """To whom something was released."""
-        rows = (written.act.row for written in self.written)
-        return {reader for row in rows if isinstance(row, NewItem) for reader in row.readers}
+        items = [written.act.row for written in self.written if isinstance(written.act.row, NewItem)]
+        anew = (reader for item in items if item.ruling is not None for reader in item.ruling.anew)
+        return {*anew, *(reader for item in items for reader in item.readers)}
 
 
 class BatchRows:
@@ -82,6 +93,7 @@ class BatchRows:
         self._wrap = wrap
         self._at = to_micros(batch.at)
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _INSERTS}
+        self._rulings: list[tuple[int, Ruling]] = []
         for written in batch.written:
             self._add(written)
         self._rows["policy_set"] = list(batch.policies.items())
@@ -92,6 +104,8 @@ class BatchRows:
         """cursor: the driver's own."""
         for name, rows in self._rows.items():
             _INSERTS[name].run(cursor, rows, sqlite=sqlite)
+        for position, ruling in self._rulings:
+            self._rule(cursor, position, ruling, sqlite=sqlite)
 
     def _add(self, written: Written) -> None:
         position, rows = written.position, self._rows
@@ -118,6 +132,8 @@ class BatchRows:
         row = (position, self._at, item.sender, item.ulid, item.type, item.thread, label, token)
         self._rows["item"].append(row)
         self._rows["delivery"] += [(reader, position, position, self._at) for reader in item.readers]
+        if item.ruling is not None:
+            self._rulings.append((position, item.ruling))
 
     def _add_change(self, position: int, change: NewChange, content: Content) -> None:
         signed, kind = change.signed, change.kind
@@ -125,3 +141,10 @@ class BatchRows:
         texts = write_signed(signed, None if kind.public else content)
         row = (position, change.change, digest, kind.value, change.participant, kind.public, *texts)
         self._rows["change"].append(row)
+
+    def _rule(self, cursor: Any, position: int, ruling: Ruling, *, sqlite: bool) -> None:
+        """What an act does to the item that it is about."""
+        columns = ("touched", *_ALSO[ruling.effect])
+        places = ", ".join(f"{column} = {position:d}" for column in columns)
+        cursor.execute(f"UPDATE item SET {places} WHERE position = {ruling.item:d}")  # noqa: S608  # numbers of ours
+        _ANEW.run(cursor, [(reader, position, ruling.item, self._at) for reader in ruling.anew], sqlite=sqlite)

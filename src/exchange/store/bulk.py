@@ -21,12 +21,17 @@ _ARRAYS = ((LargeBinary, "bytea[]"), (Boolean, "boolean[]"), (Text, "text[]"), (
 class Insert:
     """INSERT of many rows into some columns of one table: SQLite by VALUES of many rows, in a few sizes so that each is
     prepared once; PostgreSQL by unnest of arrays.
+
+    unless_there: rows whose key is taken are left out. instead_of: these columns' row is replaced, where there is one.
     """
 
-    def __init__(self, table: Table, *names: str, unless_there: bool = False) -> None:
+    def __init__(self, table: Table, *names: str, unless_there: bool = False, instead_of: tuple[str, ...] = ()) -> None:
         columns = [table.c[name] for name in names]
         target = f"INSERT INTO {table.name} ({', '.join(names)})"
         conflict = " ON CONFLICT DO NOTHING" if unless_there else ""
+        if instead_of:
+            replaced = ", ".join(f"{name} = excluded.{name}" for name in names if name not in instead_of)
+            conflict = f" ON CONFLICT ({', '.join(instead_of)}) DO UPDATE SET {replaced}"
         row = f"({', '.join('?' * len(names))})"
         self._sqlite = {size: f"{target} VALUES {', '.join([row] * size)}{conflict}" for size in _SIZES}
         arrays = ", ".join(f"%b::{_array(column.type)}" for column in columns)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from exchange.envelope import ItemId
-from exchange.label import Label
+from exchange.label import Label, Releasability
 from exchange.leaf import Field, ItemKey
 from exchange.participant import ChangeKind, ParticipantId, SignedChange
 from exchange.store.vault import SealedText
@@ -29,12 +29,15 @@ class Place(Protocol):
 class StoredItem:
     """A message as one participant holds it. position: of the message; released: of the act that released it.
 
-    first_read and acknowledged: positions of this participant's own acts, where it is a reader.
+    first_read and acknowledged: positions of this participant's own acts, where it is a reader. limits: the circle that
+    its source has restricted it to since, beside the label's own. newer: its last correction, where this participant
+    has that, too.
     """
 
     position: int
     released: int
     released_at: datetime
+    accepted_at: datetime
     item: ItemId
     sender: ParticipantId
     type: str
@@ -43,6 +46,9 @@ class StoredItem:
     sealed: SealedText
     first_read: int | None = None
     acknowledged: int | None = None
+    recalled: bool = False
+    limits: Releasability | None = None
+    newer: ItemId | None = None
 
     @property
     def token(self) -> bytes:

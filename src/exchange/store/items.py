@@ -6,15 +6,20 @@ Foreign and absent are the same statement with the same empty answer.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 
+from exchange import jose, strictjson
 from exchange import label as labels
-from exchange import strictjson
-from exchange.envelope import ItemId
+from exchange.envelope import DEPTH, ItemId
+from exchange.label import Releasability
 from exchange.participant import ParticipantId
+from exchange.store.faults import Tampered
 from exchange.store.held import Delivery, Place, StoredItem, from_micros
 from exchange.store.rows import ACKNOWLEDGEMENT, DELIVERY, ITEM, READING, SEALED, Rows
 from exchange.store.vault import Content, SealedText
+
+_RESTRICTION, _ITS_KEY, _NEWER = ITEM.alias("restriction"), SEALED.alias("its_key"), ITEM.alias("newer_item")
+_CIRCLE = "/body/releasable_to"
 
 _item, _delivery, _reading, _acknowledgement = ITEM.c, DELIVERY.c, READING.c, ACKNOWLEDGEMENT.c
 
@@ -70,6 +75,20 @@ class ItemRows(Rows):
         )
         return [self._item_of(row) for row in self._ask(statement)]
 
+    def items_held(self, participant: str, positions: Sequence[int]) -> Sequence[StoredItem]:
+        """Those of these items that the participant sent or was given, oldest first."""
+        statement = _held_by(participant, or_sent=True).where(_item.position.in_(positions)).order_by(_item.position)
+        return [self._item_of(row) for row in self._ask(statement)]
+
+    def holders(self, position: int) -> Sequence[tuple[ParticipantId, bool]]:
+        """To whom the item at this position was released, in the order of their ids, and whether each has read it.
+
+        For its source: whoever asks has shown with `item_for` that it is the caller's own.
+        """
+        source = DELIVERY.outerjoin(READING, _same_reader(_reading))
+        statement = select(_delivery.reader, _reading.position).select_from(source).where(_delivery.item == position)
+        return sorted((ParticipantId(reader), read is not None) for reader, read in self._ask(statement))
+
     def deliveries(self, position: int) -> Sequence[Delivery]:
         """How far the item at this position has come with each of its readers, in the order of their ids.
 
@@ -88,13 +107,15 @@ class ItemRows(Rows):
         return [_delivery_of(*row) for row in self._ask(statement)]
 
     def _item_of(self, row: Any) -> StoredItem:
-        position, released, at, sender, ulid, kind, thread, label, token, wrapped, first_read, acknowledged = row
-        content = Content.of(self._wrap.unwrap(wrapped, position), position)
+        position, released, released_at, at, sender, ulid, kind, thread, label, token, wrapped, *rest = row
+        first_read, acknowledged, recalled, restricted, limits, limits_wrapped, newer_sender, newer_ulid = rest
+        content = self._content_of(wrapped, position)
         members = strictjson.reread(content.open("label", label))
         return StoredItem(
             position=position,
             released=position if released is None else released,
-            released_at=from_micros(at),
+            released_at=from_micros(released_at),
+            accepted_at=from_micros(at),
             item=ItemId(f"{sender}:{ulid}"),
             sender=ParticipantId(sender),
             type=kind,
@@ -103,19 +124,47 @@ class ItemRows(Rows):
             sealed=SealedText("token", token, content),
             first_read=first_read,
             acknowledged=acknowledged,
+            recalled=recalled is not None,
+            limits=None if restricted is None else self._limits_of(restricted, limits, limits_wrapped),
+            newer=None if newer_ulid is None else ItemId(f"{newer_sender}:{newer_ulid}"),
         )
+
+    def _limits_of(self, position: int, token: bytes | None, wrapped: bytes | None) -> Releasability | None:
+        """The circle that the restriction at this position states; None where it lifts the one before.
+
+        Raises Tampered where there is no such restriction: without it everybody might read what was restricted.
+        """
+        if token is None or wrapped is None:
+            raise Tampered(f"the restriction at position {position} is missing: its row was removed")
+        payload = jose.decode(self._content_of(wrapped, position).open("token", token).split(b".")[1])
+        body = strictjson.parse_object(payload, limit=len(payload), depth=DEPTH)["body"]
+        return labels.parse_circle(body["releasable_to"], _CIRCLE) if "releasable_to" in body else None
+
+    def _content_of(self, wrapped: bytes, position: int) -> Content:
+        return Content.of(self._wrap.unwrap(wrapped, position), position)
 
 
 def _held_by(participant: str, *, or_sent: bool = False) -> Select[Any]:
-    """Items released to a participant; or_sent: and those that it sent itself."""
+    """Items released to a participant; or_sent: and those that it sent itself. One statement for all that was done to
+    them since: another one for some of them would tell, by the time it takes, that they are there.
+    """
     released = and_(_delivery.item == _item.position, _delivery.reader == participant)
     read = and_(_reading.item == _item.position, _reading.reader == participant)
     acknowledged = and_(_acknowledgement.item == _item.position, _acknowledgement.reader == participant)
-    source = ITEM.join(DELIVERY, released, isouter=or_sent).join(SEALED, SEALED.c.position == _item.position)
+    source = (
+        ITEM.join(DELIVERY, released, isouter=or_sent)
+        .join(SEALED, SEALED.c.position == _item.position)
+        .outerjoin(READING, read)
+        .outerjoin(ACKNOWLEDGEMENT, acknowledged)
+        .outerjoin(_RESTRICTION, _RESTRICTION.c.position == _item.restricted)
+        .outerjoin(_ITS_KEY, _ITS_KEY.c.position == _item.restricted)
+        .outerjoin(_NEWER, and_(_NEWER.c.position == _item.newer, _has_newer(participant)))
+    )
     statement = select(
         _item.position,
         _delivery.released,
-        _delivery.at if not or_sent else _item.at,
+        func.coalesce(_delivery.at, _item.at),
+        _item.at,
         _item.sender,
         _item.ulid,
         _item.type,
@@ -125,11 +174,24 @@ def _held_by(participant: str, *, or_sent: bool = False) -> Select[Any]:
         SEALED.c.wrapped,
         _reading.position,
         _acknowledgement.position,
-    ).select_from(source.outerjoin(READING, read).outerjoin(ACKNOWLEDGEMENT, acknowledged))
+        _item.recalled,
+        _item.restricted,
+        _RESTRICTION.c.token,
+        _ITS_KEY.c.wrapped,
+        _NEWER.c.sender,
+        _NEWER.c.ulid,
+    ).select_from(source)
     statement = statement.where(_item.erased_at.is_(None))
     if or_sent:
         statement = statement.where(or_(_item.sender == participant, _delivery.item.is_not(None)))
     return statement
+
+
+def _has_newer(participant: str) -> ColumnElement[bool]:
+    """The newer version is the participant's own, or was given to it."""
+    given = DELIVERY.alias("given")
+    held = exists().where(given.c.item == _NEWER.c.position, given.c.reader == participant)
+    return or_(_NEWER.c.sender == participant, held)
 
 
 def _same_reader(columns: Any) -> ColumnElement[bool]:

@@ -116,7 +116,9 @@ class TrailRows(Rows):
 
 def head_statement() -> Select[Any]:
     head = HEAD.c
-    return select(head.size, head.frontier, head.at, head.directory, head.policy, head.mac).where(head.id == 1)
+    return select(head.size, head.frontier, head.at, head.directory, head.policy, head.rights, head.mac).where(
+        head.id == 1
+    )
 
 
 def _whole(found: list[Hash], start: int, stop: int, what: str) -> list[Hash]:

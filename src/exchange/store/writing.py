@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from exchange.participant import ParticipantId
 from exchange.store.batch import BatchRows, NewBatch
 from exchange.store.directory import DirectoryRows
 from exchange.store.faults import OutcomeUnknown, Unavailable, Unwritable, named
@@ -25,6 +26,7 @@ from exchange.store.vault import KeyWrap
 Identity = tuple[str | int, str]
 """(sender, ulid) of an item, or (item, reader) of an acknowledgement."""
 
+_HEAD = "size, frontier, at, directory, policy, rights, mac"
 _KEPT = 3600 * 1_000_000  # microseconds that a batch is remembered
 
 # One statement for all that is wanted, whose plan is a look-up for each: `(a, b) IN (VALUES ...)` would read the table.
@@ -61,7 +63,7 @@ class Transaction(TrailRows, DirectoryRows):
     def lock_head(self) -> Head | None:
         """Raises HeadForged. None where no exchange was founded."""
         lock = "" if self._sqlite else " FOR UPDATE"
-        row = self._run(f"SELECT size, frontier, at, directory, policy, mac FROM head WHERE id = 1{lock}").fetchone()  # noqa: S608
+        row = self._run(f"SELECT {_HEAD} FROM head WHERE id = 1{lock}").fetchone()  # noqa: S608
         return None if row is None else self._head_key.open(*row)
 
     def is_committed(self, batch: bytes) -> bool:
@@ -75,16 +77,23 @@ class Transaction(TrailRows, DirectoryRows):
         """(item, reader) -> what stands there."""
         return self._find(_ACKNOWLEDGEMENTS, wanted)
 
+    def touched_since(self, rights: int) -> Mapping[int, int]:
+        """The items that were acted upon beyond this position -> where they were last."""
+        return dict(self._run("SELECT position, touched FROM item WHERE touched > ?", (rights,)).fetchall())
+
+    def readers(self, item: int) -> tuple[ParticipantId, ...]:
+        """Who has been shown the item at this position, in the order of their ids; not its own sender."""
+        asked = "SELECT reader FROM reading JOIN item ON item.position = reading.item WHERE reading.item = ? "
+        rows = self._run(asked + "AND reading.reader <> item.sender", (item,)).fetchall()
+        return tuple(ParticipantId(reader) for reader in sorted(row[0] for row in rows))
+
     def append(self, batch: NewBatch, head: Head) -> None:
         """head: where the trail stands after the batch."""
         BatchRows(batch, self._wrap).insert(self._cursor, sqlite=self._sqlite)
         if batch.id[0] == 0:
             # Ids are random, so this is one batch in 256: often enough, and rare enough to cost nothing.
             self._forget_batches(to_micros(batch.at))
-        self._run(
-            "UPDATE head SET size = ?, frontier = ?, at = ?, directory = ?, policy = ?, mac = ? WHERE id = 1",
-            self._head_key.row(head),
-        )
+        self._run(f"UPDATE head SET ({_HEAD}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = 1", self._head_key.row(head))  # noqa: S608
         if not self._sqlite:
             notice = Notice(size=head.size, readers=frozenset(batch.readers))
             self._run(f"SELECT pg_notify('{CHANNEL}', ?)", (notice.write(),))
@@ -92,10 +101,7 @@ class Transaction(TrailRows, DirectoryRows):
     def found(self, batch: NewBatch, head: Head) -> None:
         """The first batch of all, and the head's row."""
         BatchRows(batch, self._wrap).insert(self._cursor, sqlite=self._sqlite)
-        self._run(
-            "INSERT INTO head (id, size, frontier, at, directory, policy, mac) VALUES (1, ?, ?, ?, ?, ?, ?)",
-            self._head_key.row(head),
-        )
+        self._run(f"INSERT INTO head (id, {_HEAD}) VALUES (1, ?, ?, ?, ?, ?, ?, ?)", self._head_key.row(head))  # noqa: S608
 
     def _forget_batches(self, at: int) -> None:
         """Those older than an hour at this time, in microseconds."""

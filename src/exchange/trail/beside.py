@@ -44,7 +44,7 @@ class Comparison:
         self._head = store.head()
         self.stop = max(size, self._head.size)
         self._tiles, self._policies = derived.Tiles(), set[str]()
-        self._tree, self._at, self._in_force = Frontier.empty(), 0, (0, "")
+        self._tree, self._at, self._in_force, self._rights = Frontier.empty(), 0, (0, ""), 0
         self._begun: list[tuple[Any, Any]] = []
         self._beyond = [(table, at) for table, at in strays if isinstance(at, int) and at >= self.stop]
         self._nowhere(strays)
@@ -70,8 +70,8 @@ class Comparison:
             self._of_all.append(f"policy set {digest} is kept, and was never in force")
         head = self._head
         if self._tree.size == head.size:
-            kept = (head.frontier, to_micros(head.at), (head.directory, head.policy))
-            if kept != (self._tree, self._at, self._in_force):
+            kept = (head.frontier, to_micros(head.at), (head.directory, head.policy), head.rights)
+            if kept != (self._tree, self._at, self._in_force, self._rights):
                 self._of_all.append("the head is not what follows from the trail")
         return self._of_all
 
@@ -195,6 +195,7 @@ class Comparison:
         digests = list(derived.policies(entry, stated))
         version = position if stated.event is Event.DIRECTORY_CHANGED else stated.directory
         self._at, self._in_force = to_micros(stated.at), (version, digests[-1])
+        self._rights = position if derived.rules(stated) else self._rights
         for digest in digests:
             if digest not in self._policies and not self._has_texts(digest):
                 says = f"the texts of policy set {digest}, in force from here on, are missing or changed"

@@ -44,6 +44,11 @@ def policies(entry: Entry, stated: Leaf) -> Iterator[str]:
             return
 
 
+def rules(stated: Leaf) -> bool:
+    """Whether what was accepted here acts upon another item."""
+    return stated.event is Event.MESSAGE_ACCEPTED and bool(stated.items)
+
+
 def shows(stated: Leaf, item: object, reader: object, at: object) -> bool:
     """Whether this leaf shows the item to the reader at this time."""
     return (
