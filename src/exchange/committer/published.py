@@ -13,7 +13,7 @@ from exchange.merkle import Hash
 from exchange.refusal import Refusal
 from exchange.store import Unfit
 
-_EACH = 0.25  # seconds between two writings: what is missed by a crash is at most that old
+_EACH = 1.0  # seconds between two writings: what is missed by a crash is at most that old
 _LIMIT = 1024
 
 
@@ -24,7 +24,8 @@ class Published:
     path: Path
     size: int = 0
     root: Hash = b""
-    _written: float = field(default=0.0, repr=False)
+    _written: float = field(default=float("-inf"), repr=False)
+    _behind: bool = field(default=False, repr=False)
 
     @classmethod
     def load(cls, path: Path) -> "Published":
@@ -41,24 +42,31 @@ class Published:
             ) from error
 
     def remember(self, size: int, root: Hash) -> None:
-        """Before the checkpoint of this tree is handed to anybody. Written a few times a second."""
-        self.size, self.root = size, root
-        now = time.monotonic()
-        if now - self._written >= _EACH:
-            self._written = now
-            self._write(sync=False)
+        """Before the checkpoint of this tree is handed to anybody; on the disk at most a second later (`settle`)."""
+        self.size, self.root, self._behind = size, root, True
+        self.settle()
+
+    def settle(self) -> float | None:
+        """Write what is due. -> seconds until there is more to write; None where the file says all."""
+        if not self._behind:
+            return None
+        left = self._written + _EACH - time.monotonic()
+        if left > 0:
+            return left
+        self._write()
+        return None
 
     def flush(self) -> None:
-        """At the end: whole and on the disk."""
-        if self.size:
-            self._write(sync=True)
+        """At the end."""
+        if self._behind:
+            self._write()
 
-    def _write(self, *, sync: bool) -> None:
-        """In the place of the old one, or not at all."""
+    def _write(self) -> None:
+        """In the place of the old one, or not at all: a file that a power cut left empty would stop the next start."""
         beside = self.path.with_suffix(".new")
         with beside.open("wb") as file:
             file.write(strictjson.write({"root": self.root.hex(), "size": self.size}) + b"\n")
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(self.path)
+        self._written, self._behind = time.monotonic(), False

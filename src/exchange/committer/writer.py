@@ -97,7 +97,7 @@ class Writer:
     def run(self) -> None:
         """Until the queue is closed and empty. Raises what ends it before that."""
         shared = self.store.dialect == "postgresql"
-        while (batch := self.queue.take(_LOOK if shared else None)) is not None:
+        while (batch := self.queue.take(self._patience(_LOOK if shared else None))) is not None:
             waiting = [member for member in batch if not member.answer.cancelled()]
             while waiting:
                 self.taken = waiting
@@ -107,6 +107,10 @@ class Writer:
             if shared and not batch:
                 self._look()
         self.published.flush()
+
+    def _patience(self, look: float | None) -> float | None:
+        """Seconds to wait for acts: until there is something else to do. What was signed last is written while idle."""
+        return min((seconds for seconds in (look, self.published.settle()) if seconds is not None), default=None)
 
     def meet(self) -> None:
         """After every connect: a barrier, and the trail must extend what this gateway has signed.
