@@ -1,6 +1,5 @@
 """The wheel: all that it carries, and that an exchange is served from it alone."""
 
-import json
 import re
 import subprocess
 import sys
@@ -92,30 +91,3 @@ def test_an_exchange_is_served_from_the_wheel_alone(served: str) -> None:
 
     assert alive.status_code == 200
     assert metadata.json()["exchange_origin"] == ORIGIN
-
-
-WITHOUT_THE_SERVER = """
-import sys
-
-SERVER = {"alembic", "cedarpy", "fastapi", "psycopg",
-          "pydantic_settings", "sqlalchemy", "sqlmodel", "uvicorn"}
-
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in SERVER:
-            raise ModuleNotFoundError(name)
-
-
-sys.meta_path.insert(0, Absent())
-import json, exchange.cli, exchange.client
-print(json.dumps(sorted(SERVER & set(sys.modules))))
-"""
-
-
-def test_an_ncb_installs_no_server_to_send_a_message() -> None:
-    """`exchange` without its extra `server` brings the program and the SDK: they need nothing of the rest."""
-    ran = subprocess.run([sys.executable, "-c", WITHOUT_THE_SERVER], capture_output=True, text=True, check=False)
-
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == []
