@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exchange import jose
 from exchange.client import Client, Received, Refused
 from exchange.client.compose import EXERCISE_NOTE, OUO_NOTE
+from exchange.jose import Kind
 from exchange.leaf import Event
 from exchange.participant import ChangeKind, Use
 from tests.community import Community
@@ -47,6 +49,25 @@ async def test_the_same_bytes_count_once(community: Community) -> None:
     assert (first.new, second.new) == (True, False)
     assert first.position == second.position
     assert first.routing == second.routing
+
+
+@pytest.mark.parametrize("token", ["another's", "no message", "no JSON", "no token"])
+async def test_what_this_participants_key_did_not_sign_as_a_message_is_not_posted(
+    community: Community, token: str
+) -> None:
+    """And it is told like every other refusal: whoever catches the SDK's errors catches it."""
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.profile("ncb-ita")) as ita:
+        own = fra.profile.key(Use.MESSAGE)
+        tokens = {
+            "another's": ita.sign(await ita.compose("message", "Not France's", {"text": "!"}, ["ncb-deu"])),
+            "no message": jose.sign(b'{"id":7}', Kind.MESSAGE, own),
+            "no JSON": jose.sign(b"{", Kind.MESSAGE, own),
+            "no token": b"",
+        }
+        with pytest.raises(Refused) as refused:
+            await fra.post(tokens[token])
+
+    assert refused.value.status is None  # this client said no
 
 
 async def test_many_posts_at_once_are_each_proven(community: Community) -> None:

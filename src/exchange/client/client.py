@@ -133,12 +133,15 @@ class Client:
         return envelope.write(members, self.profile.key(Use.MESSAGE))
 
     async def post(self, token: bytes) -> Sent:
-        """token: of `sign`."""
+        """token: of `sign`. Raises Refused, and sends nothing, where this participant's key did not sign a message."""
         self.watch.refuse_if_forked()
         key = self.profile.key(Use.MESSAGE).public
-        opened = jose.open_jws(token, Kind.MESSAGE, {key.kid: key}, limit=len(token))
-        ulid = strictjson.parse_object(opened.payload, limit=len(token))["id"]
-        posted = Posted(token=token, item=ItemId(f"{self.profile.participant}:{ulid}"), kid=key.kid)
+        try:
+            opened = jose.open_jws(token, Kind.MESSAGE, {key.kid: key}, limit=len(token))
+            signed = envelope.read(strictjson.parse_object(opened.payload, limit=len(token)), self.schemas)
+        except Refusal as refusal:
+            raise Refused.here(refusal) from None
+        posted = Posted(token=token, item=ItemId(f"{self.profile.participant}:{signed.ulid}"), kid=key.kid)
 
         answer = await self.wire.post("/v1/messages", token)
         sent = sending.verify_sent(answer.object(), posted, self.watch, new=answer.status == 201)
