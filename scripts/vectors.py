@@ -196,7 +196,7 @@ def item() -> str:
 def routing(directory: Directory) -> Routing:
     """Who gets the message, under the policy of the vectors."""
     policy, message = PolicySet.load(parse_texts(POLICY_TEXTS)), envelopes.read(envelope(), SCHEMAS)
-    permit = may_post(policy, message, directory.participants[message.sender])
+    permit = may_post(policy, message, directory.participants[message.sender], ACCEPTED)
     return route(permit, Standing(directory=directory, policy=policy), ACCEPTED)
 
 

@@ -49,7 +49,9 @@ class House:
     def seconds(self) -> int:
         return int(self.world.now.timestamp())
 
-    def assertion(self, key: SigningKey, *, participant: str = "ncb-fra", audience: str = URL) -> bytes:
+    def assertion(
+        self, key: SigningKey, *, participant: str = "ncb-fra", audience: str = URL, purpose: str = "P3"
+    ) -> bytes:
         return jose.write_assertion(
             key,
             participant=participant,
@@ -57,7 +59,7 @@ class House:
             jti=self.ids(),
             now=self.seconds,
             user="u-117",
-            purpose="P3",
+            purpose=purpose,
         )
 
     def proof(self, key: SigningKey, method: str, path: str, token: bytes | None = None) -> bytes:
@@ -168,6 +170,8 @@ async def test_what_was_spent_before_the_memory_begins_is_refused(house: House) 
         pytest.param(lambda house: house.assertion(ITA.access), id="another's key"),
         pytest.param(lambda house: house.assertion(FRA.access, participant="ncb-ita"), id="another's name"),
         pytest.param(lambda house: house.assertion(FRA.access, audience=world.ORIGIN), id="another audience"),
+        pytest.param(lambda house: house.assertion(FRA.access, purpose="P7"), id="a purpose that it does not hold"),
+        pytest.param(lambda house: house.assertion(FRA.access, purpose="p3"), id="a purpose that nobody knows"),
         pytest.param(
             lambda house: forged(honest_header(Kind.ASSERTION, FRA.access), b"{}", FRA.access), id="no claims"
         ),
@@ -277,6 +281,18 @@ async def test_a_token_ends_with_the_key_that_obtained_it_at_the_next_call(house
 
     with refused(Reason.TOKEN_WRONG):
         await house.call(token, house.proof(session, "GET", "/v1/inbox", token))
+
+
+async def test_a_token_ends_with_the_purpose_that_it_names(house: House) -> None:
+    session = SigningKey.generate()
+    named = await house.token(FRA, session)
+    open_ended = await house.ask(house.assertion(FRA.access, purpose=""), house.proof(session, "POST", "/v1/token"))
+    narrowed = {"participant": FRA.id, "clearance": "OUO", "purposes": ["P1"], "crime_areas": ["DRG"]}
+    house.world.fold(house.world.signed(ChangeKind.RIGHTS, *house.world.officers, **narrowed))
+
+    with refused(Reason.TOKEN_WRONG):
+        await house.call(named, house.proof(session, "GET", "/v1/inbox", named))
+    assert await house.call(open_ended, house.proof(session, "GET", "/v1/inbox", open_ended)) == "ncb-fra"
 
 
 async def test_a_token_that_we_did_not_give_is_refused(house: House) -> None:

@@ -39,7 +39,7 @@ from exchange.relation import (
     TrailFacts,
 )
 from tests import network
-from tests.network import label, message, participant, shipped_texts
+from tests.network import NOW, label, message, participant, shipped_texts
 
 POLICY = PolicySet.load(shipped_texts())
 FORGETFUL = PolicySet.load(shipped_texts(), capacity=1)
@@ -344,7 +344,7 @@ def test_the_listing_tells_whom_each_rule_is_told() -> None:
 def test_cedar_rules_and_gate_rules_are_listed_side_by_side() -> None:
     effects = {rule.id: rule.effect for rule in POLICY.listing()}
 
-    assert {id for id, effect in effects.items() if effect == "gate"} == {"R01", "R06", "R29", "R50", "R52"}
+    assert {id for id, effect in effects.items() if effect == "gate"} == {"R01", "R05", "R06", "R29", "R50", "R52"}
     assert effects["R07"] == "forbid"
     assert effects["R46"] == "permit"
 
@@ -377,7 +377,7 @@ def test_a_denial_by_no_rule_is_explained_too() -> None:
 def test_a_sender_within_its_clearance_gets_a_permit() -> None:
     sender = participant("ncb-fra", clearance=Classification.RES)
 
-    permit = may_post(POLICY, message(label("RES"), "ncb-ita"), sender)
+    permit = may_post(POLICY, message(label("RES"), "ncb-ita"), sender, NOW)
 
     assert isinstance(permit, Permit)
     assert (permit.outcome, permit.rules) == (Answer.ALLOW, ("may-submit",))
@@ -405,10 +405,10 @@ def test_a_sender_that_may_not_post_is_told_by_which_rule(
     unsent = message(marked, "ncb-ita", entities=entities)
 
     with pytest.raises(Refusal) as refused:
-        may_post(POLICY, unsent, sender)
+        may_post(POLICY, unsent, sender, NOW)
 
     assert (refused.value.reason, refused.value.rules) == (reason, rules)
-    assert isinstance(judge_post(POLICY, unsent, sender), Denial)
+    assert isinstance(judge_post(POLICY, unsent, sender, NOW), Denial)
 
 
 def test_what_would_be_held_for_review_is_refused_while_nobody_reviews() -> None:
@@ -419,7 +419,7 @@ def test_what_would_be_held_for_review_is_refused_while_nobody_reviews() -> None
     )
     policy = PolicySet.load(replace(texts, policies={**texts.policies, "request.cedar": reviewed}))
 
-    judged = judge_post(policy, message(label(), "ncb-ita"), participant("ncb-fra"))
+    judged = judge_post(policy, message(label(), "ncb-ita"), participant("ncb-fra"), NOW)
 
     assert isinstance(judged, Denial)
     assert (judged.decision.outcome, judged.decision.rules) == (Answer.HOLD, ("R28",))
@@ -434,7 +434,7 @@ def test_an_auditor_inspects_the_trail_and_a_bureau_does_not() -> None:
 def test_a_minor_may_carry_the_age_in_two_ways() -> None:
     for age in ({"age": 9}, {"birth_date": "2017-01-01"}):
         child = {"kind": "person", "person_status": "MIS", **age}
-        may_post(POLICY, message(label("OUO", "MINOR"), "ncb-ita", entities=[child]), participant("ncb-fra"))
+        may_post(POLICY, message(label("OUO", "MINOR"), "ncb-ita", entities=[child]), participant("ncb-fra"), NOW)
 
 
 def test_exercise_is_no_handling_to_a_policy() -> None:

@@ -1,13 +1,14 @@
 """Facts about a participant and an item at a moment."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from exchange import relation
 from exchange.jose import SigningKey
 from exchange.label import Classification, Handling, Label, Tier, Visibility
-from exchange.participant import Key, ParticipantId, Use
+from exchange.participant import Grant, Key, Participant, ParticipantId, Use
 from exchange.relation import ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 from tests.network import NOW, label, message, participant, suspended
 
@@ -41,10 +42,12 @@ def test_of_an_item_its_label_counts() -> None:
 def test_posting_states_what_its_label_demands() -> None:
     child = {"kind": "person", "age": 9}
 
-    assert relation.posting(message(label("OUO", "MINOR"), "ncb-ita", entities=[child])) == PostingFacts(True, True)
-    assert relation.posting(message(label("OUO", "MINOR", "SENS"), "ncb-ita", entities=[{"kind": "person"}])) == (
-        PostingFacts(False, False)
+    assert relation.posting(message(label("OUO", "MINOR"), "ncb-ita", entities=[child]), ITALY, NOW) == PostingFacts(
+        True, True
     )
+    assert relation.posting(
+        message(label("OUO", "MINOR", "SENS"), "ncb-ita", entities=[{"kind": "person"}]), ITALY, NOW
+    ) == (PostingFacts(False, False))
 
 
 @pytest.mark.parametrize(
@@ -82,8 +85,53 @@ def test_of_an_act_upon_an_item_it_counts_whose_that_is() -> None:
 
 def test_a_fact_that_came_later_is_as_it_was_all_along() -> None:
     assert reading(label()) == ReadingFacts(True, False, False, False)
-    assert relation.posting(message(label(), "ncb-ita")) == PostingFacts(True, True)
+    assert relation.posting(message(label(), "ncb-ita"), ITALY, NOW) == PostingFacts(True, True)
     assert reading(label(), recalled=True).recalled
+
+
+# What a bureau granted its entity
+
+
+def granted(*scopes: str, until: timedelta = 9 * SECOND, review_by: timedelta = 5 * SECOND) -> Participant:
+    grant = Grant(scopes=frozenset(scopes), until=NOW + until, review_by=NOW + review_by)
+    return participant("ent-fra-customs", Tier.T2, bureau=SENDER, grant=grant)
+
+
+def posted_as(kind: str, who: Participant, now: datetime = NOW) -> tuple[bool, bool]:
+    """-> granted, reviewed."""
+    stated = relation.posting(replace(message(label(), "ncb-ita"), type=kind), who, now)
+    return stated.granted, stated.reviewed
+
+
+def test_an_entity_posts_what_its_bureau_granted() -> None:
+    customs = granted("message/submit", "feedback/read", "*/forward")
+
+    assert posted_as("message", customs) == (True, True)
+    assert posted_as("feedback", customs) == (False, True)
+    assert posted_as("information-request", granted("*/submit")) == (True, True)
+
+
+def test_a_grant_ends_at_its_moment_and_so_does_its_review() -> None:
+    customs = granted("*/submit")
+
+    assert posted_as("message", customs, NOW + 5 * SECOND) == (True, False)
+    assert posted_as("message", customs, NOW + 9 * SECOND) == (False, False)
+    assert posted_as("recall", customs, NOW + 8 * SECOND) == (True, False)
+    assert posted_as("recall", customs, NOW + 9 * SECOND) == (False, False)
+
+
+def test_an_entity_that_nothing_was_granted_posts_nothing_and_others_need_no_grant() -> None:
+    assert posted_as("message", participant("ent-fra-customs", Tier.T2)) == (False, False)
+    for tier in set(Tier) - {Tier.T2}:
+        assert posted_as("message", participant("somebody", tier)) == (True, True)
+
+
+def test_a_decision_is_valid_until_a_grant_may_change_it() -> None:
+    grant = granted().grant
+
+    assert relation.valid_until(label(), None, NOW, grant) == NOW + 5 * SECOND
+    assert relation.valid_until(label(), None, NOW + 5 * SECOND, grant) == NOW + 9 * SECOND
+    assert relation.valid_until(label(expires=NOW + SECOND), key(2 * SECOND), NOW, grant) == NOW + SECOND
 
 
 def key(not_after: timedelta) -> Key:

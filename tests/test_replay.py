@@ -185,7 +185,7 @@ def stated_by(routed: routing.Routing) -> leaf.Leaf:
 
 def route(under: Standing) -> routing.Routing:
     sent = message(label("RES", "NOENT", exclude="BRA"), ToAll(), "ncb-deu", "ovs-auditor")
-    return routing.route(may_post(POLICY, sent, under.directory.participants[sent.sender]), under, NOW)
+    return routing.route(may_post(POLICY, sent, under.directory.participants[sent.sender], NOW), under, NOW)
 
 
 def test_whatever_routing_decides_is_decided_so_again() -> None:

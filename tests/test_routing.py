@@ -25,7 +25,7 @@ SENDER = ParticipantId("ncb-fra")
 
 def route(marked: Label, *recipients: Recipient | str, under: Standing = STANDING, now: datetime = NOW) -> Routing:
     sent = message(marked, *recipients)
-    return routing.route(may_post(under.policy, sent, under.directory.participants[sent.sender]), under, now)
+    return routing.route(may_post(under.policy, sent, under.directory.participants[sent.sender], now), under, now)
 
 
 def expanded(*recipients: Recipient, under: Standing = STANDING) -> list[str]:
@@ -225,7 +225,7 @@ def routed_among(marked: Label, others: list[Participant], now: datetime = NOW) 
     under = standing(POLICY, source(marked), *others)
     child = {"kind": "person", "age": 9, "special_data": True, "necessity": "to identify"}
     sent = message(marked, ToAll(), *(who.id for who in others), entities=[child])
-    permit = may_post(POLICY, sent, under.directory.participants[SENDER])
+    permit = may_post(POLICY, sent, under.directory.participants[SENDER], NOW)
     return under, routing.route(permit, under, now)
 
 

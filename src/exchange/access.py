@@ -1,7 +1,8 @@
 """The first door: who calls. Tokens are given for a signed assertion, bound to a key, and looked up at every call.
 
-Only a token's own signature is remembered. Who the participant is, and whether the key that obtained the token still
-stands, is asked of the directory in force on every request, so a revocation takes effect at the next call.
+Only a token's own signature is remembered. Who the participant is, whether the key that obtained the token still
+stands, and whether the purpose that it names is still one of the participant's, is asked of the directory in force on
+every request, so that what is taken away is gone at the next call.
 """
 
 from collections import OrderedDict
@@ -119,7 +120,8 @@ class Access:
         except Refusal:
             # One answer for an unknown key, a wrong signature and a wrong claim: the caller is nobody yet.
             raise Refusal(Reason.ASSERTION_WRONG) from None
-        if asserted.participant != owner.id or not owner.keys[kid].valid_at(self.now()):
+        right = asserted.participant == owner.id and _may_call_for(owner, asserted.purpose)
+        if not right or not owner.keys[kid].valid_at(self.now()):
             raise Refusal(Reason.ASSERTION_WRONG)
         return owner, kid, asserted
 
@@ -147,8 +149,15 @@ class Access:
         expired = token.expires <= now.timestamp()
         if participant is None or key is None or key.use is not Use.ACCESS or not key.valid_at(now) or expired:
             raise Refusal(Reason.TOKEN_WRONG)
+        if not _may_call_for(participant, token.purpose):
+            raise Refusal(Reason.TOKEN_WRONG)
         return participant
 
     async def _spend(self, once: Assertion | ProofOfKey) -> None:
         if once.issued < self.refuse_before() or not await self.spend(once.single_use, once.expires):
             raise Refusal(Reason.REPLAYED)
+
+
+def _may_call_for(participant: Participant, purpose: str) -> bool:
+    """A call for a purpose is one that the participant holds. One that names none is judged by all that it holds."""
+    return not purpose or purpose in participant.purposes

@@ -8,9 +8,9 @@ expires. The trail keeps them, and any auditor can decide again from them.
 from datetime import datetime
 from typing import NamedTuple
 
-from exchange.envelope import Message
+from exchange.envelope import RULINGS, Message
 from exchange.label import Handling, Label, Tier, Visibility
-from exchange.participant import Key, Participant, ParticipantId
+from exchange.participant import Grant, Key, Operation, Participant, ParticipantId
 
 _EXERCISE = frozenset({Handling.EXERCISE})
 
@@ -121,8 +121,13 @@ def item(label: Label) -> ItemFacts:
     )
 
 
-def posting(message: Message) -> PostingFacts:
-    return PostingFacts(message.minors_state_their_age, message.special_data_is_justified)
+def posting(message: Message, sender: Participant, now: datetime) -> PostingFacts:
+    return PostingFacts(
+        message.minors_state_their_age,
+        message.special_data_is_justified,
+        _granted(sender, message.type, Operation.SUBMIT, now),
+        _reviewed(sender, now),
+    )
 
 
 def reading(
@@ -151,9 +156,28 @@ def owning(source: ParticipantId, actor: ParticipantId) -> OwningFacts:
     return OwningFacts(source == actor)
 
 
-def valid_until(label: Label, key: Key | None, now: datetime) -> datetime | None:
-    """The next moment after `now` at which time alone may change a decision about an item: its own expiry, or the end
-    of the key that signed it. None if no such moment lies ahead.
+def _granted(who: Participant, type: str, operation: Operation, now: datetime) -> bool:
+    """R04. What acts upon an item follows that: it needs a grant that is in force, and none for its own type. Who held
+    an item can be told that it was taken back, and whether somebody may pass it on is asked for the item.
     """
-    ends = (label.expires, None if key is None else key.not_after)
+    if who.tier is not Tier.T2:
+        return True
+    grant = who.grant
+    if grant is None:
+        return False
+    return now < grant.until if type in RULINGS else grant.covers(type, operation, now)
+
+
+def _reviewed(who: Participant, now: datetime) -> bool:
+    """R03."""
+    return who.tier is not Tier.T2 or (who.grant is not None and now < who.grant.review_by)
+
+
+def valid_until(label: Label, key: Key | None, now: datetime, grant: Grant | None = None) -> datetime | None:
+    """The next moment after `now` at which time alone may change a decision about an item: its own expiry, the end of
+    the key that signed it, the end or the review of what its sender or reader was granted. None if none lies ahead.
+    """
+    ends = [label.expires, None if key is None else key.not_after]
+    if grant is not None:
+        ends += (grant.until, grant.review_by)
     return min((end for end in ends if end is not None and end > now), default=None)

@@ -48,6 +48,21 @@ async def test_the_same_bytes_are_sent_until_an_answer_comes(
     assert sent.new is not after
 
 
+async def test_a_profile_calls_for_its_purpose(community: Community) -> None:
+    """One that its participant does not hold gets no token."""
+    mine = community.copy_of("ncb-fra")
+    stated = (mine.folder / "profile.toml").read_text()
+    for purpose, allowed in (("P3", True), ("P7", False)):
+        (mine.folder / "profile.toml").write_text(f'{stated}purpose = "{purpose}"\n')
+        async with Client.open(mine.folder) as fra:
+            if allowed:
+                await fra.inbox()
+            else:
+                with pytest.raises(Refused) as refused:
+                    await fra.inbox()
+                assert refused.value.reason == "ASSERTION_WRONG"
+
+
 async def test_patience_ends(community: Community) -> None:
     line = Failing("/v1/messages", [httpx.ConnectError("down") for _ in range(9)])
     async with Client.open(community.profile("ncb-fra"), patience=QUICK, transport=line) as fra:

@@ -150,6 +150,12 @@ class House:
     def grant(self, id: str, clearance: str) -> None:
         self.change(ChangeKind.RIGHTS, participant=id, clearance=clearance, purposes=["P3"], crime_areas=["DRG"])
 
+    def let(self, entity: str, **members: Any) -> None:
+        """What its bureau grants an entity from now on: everything for a year, but for these members."""
+        bureau = next(id for id in self.world.members if id.startswith("ncb-") and id[4:] == entity.split("-")[1])
+        stated = worlds.granted(entity, datetime.now(UTC)) | members
+        self.change(ChangeKind.ENTITY_GRANT, self.world[bureau].officer, **stated)
+
     def newcomer(self, id: str, country: str = "UTO", clearance: str = "OUO") -> Member:
         """Somebody admitted for this test alone, with keys that may be lost."""
         branch = self.world.branch()

@@ -24,6 +24,7 @@ from tests.doors.visitor import JOSE, Visitor
 from tests.network import shipped_texts, without_policy
 
 CANARY = "canary-5e1f0c77"
+_A_MOMENT = 1.5  # seconds: long enough to be granted something that is over then
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,31 @@ def not_cleared(house: House) -> Provoked:
     visitor = house["ncb-bra"]
     label = {"classification": "RES", "purpose": ["P3"]}
     return Provoked(visitor.send(visitor.write("ncb-ita", label=label, subject=CANARY)), "ncb-bra")
+
+
+CUSTOMS = "ent-fra-customs"
+
+
+def posted_by_customs(house: House, **granted: Any) -> Provoked:
+    """By an entity with this grant, which has its own again afterwards."""
+    customs = house[CUSTOMS]
+    customs.http.headers["X-Canary"] = CANARY
+    house.let(CUSTOMS, **granted)
+    try:
+        time.sleep(_A_MOMENT)
+        return Provoked(customs.send(customs.write("ncb-fra", subject=CANARY)), CUSTOMS)
+    finally:
+        house.let(CUSTOMS)
+
+
+@provokes(Reason.SCOPE)
+def beyond_its_scope(house: House) -> Provoked:
+    return posted_by_customs(house, scopes=["*/read", "feedback/submit"])
+
+
+@provokes(Reason.GRANT_STALE)
+def not_reviewed(house: House) -> Provoked:
+    return posted_by_customs(house, review_by=instant.write(datetime.now(UTC) + timedelta(seconds=_A_MOMENT)))
 
 
 @provokes(Reason.UNKNOWN_RECIPIENT)

@@ -41,8 +41,6 @@ BY_WHOEVER_CHECKS = {Reason.PROOF_WRONG, Reason.CHECKPOINT_WRONG, Reason.LEAF_MA
 AWAITED = {
     Reason.RECALLED,
     Reason.ACT_WRONG,
-    Reason.GRANT_STALE,
-    Reason.SCOPE,
     Reason.NO_AGREEMENT,
     Reason.ORIGINATOR_CONTROL,
     Reason.NOT_TO_ALL,

@@ -1,6 +1,6 @@
 """A profile: the folder with which one participant, or one officer, speaks to one exchange.
 
-profile.toml    participant, url, origin, trail_key, genesis, and user: the pin, and who we are
+profile.toml    participant, url, origin, trail_key, genesis: the pin, and who we are; user, and perhaps purpose
 keys/           officer.pem, access.pem, message.pem: those that it has, readable by their owner only
 state/          what is remembered between calls; see `state`
 
@@ -53,13 +53,16 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Read once; keys are read when they are asked for. `user` stands for whoever sits at this client."""
+    """Read once; keys are read when they are asked for. `user` stands for whoever sits at this client; `purpose`, a
+    code such as P3, for what it reads for: one of the participant's, all of them where it is empty.
+    """
 
     folder: Path
     participant: str
     pin: Pin
     user: str
     trail: TrailVerifier
+    purpose: str = ""
 
     @classmethod
     def load(cls, folder: Path) -> "Profile":
@@ -130,5 +133,5 @@ def _profile(folder: Path, members: Mapping[str, Any]) -> Profile:
         raise ProfileWrong(f"the trail_key in {folder / FILE} is no C2SP verifier key") from None
     if trail.name != pin.origin:
         raise ProfileWrong(f"the trail_key in {folder / FILE} is not of the origin {pin.origin}")
-    user = members.get("user", "desk")
-    return Profile(folder=folder, participant=members["participant"], pin=pin, user=user, trail=trail)
+    own = {"user": members.get("user", "desk"), "purpose": members.get("purpose", "")}
+    return Profile(folder=folder, participant=members["participant"], pin=pin, trail=trail, **own)

@@ -206,6 +206,7 @@ class Wire:
                 jti=secrets.token_urlsafe(24),
                 now=now,
                 user=self.profile.user,
+                purpose=self.profile.purpose,
             )
             form = {
                 "grant_type": "client_credentials",

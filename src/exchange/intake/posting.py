@@ -29,6 +29,8 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
         Reason.KEY_NOT_VALID,
         Reason.DENIED,
         Reason.NOT_CLEARED,
+        Reason.GRANT_STALE,
+        Reason.SCOPE,
         Reason.UNKNOWN_RECIPIENT,
         Reason.TOO_MANY_RECIPIENTS,
         Reason.NO_RECIPIENTS,
@@ -133,7 +135,7 @@ class Intake:
         await self.committer.commit(
             Act(draft=asked, directory=standing.directory.version, policy=standing.policy.digest)
         )
-        permit = judge_post(standing.policy, message, standing.directory.participants[message.sender])
+        permit = judge_post(standing.policy, message, standing.directory.participants[message.sender], now)
         if isinstance(permit, Denial):
             return Preview(outcome=permit.decision.outcome.value, rules=permit.decision.told)
         routed = routing.route(permit, standing, now)
@@ -141,23 +143,24 @@ class Intake:
 
     def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:
         """Steps 5 and 6: a pure function of message, snapshot and time; asked again if these change meanwhile."""
-        key = standing.directory.participants[message.sender].keys[verified.key.kid]
+        sender = standing.directory.participants[message.sender]
+        key = sender.keys[verified.key.kid]
         if not key.valid_at(now):
             raise Refusal(Reason.KEY_NOT_VALID)
-        permit = self._permit(message, standing)
+        permit = self._permit(message, standing, now)
         routed = routing.route(permit, standing, now)
         return Act(
             draft=_draft(verified, message, permit, routed),
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=_row(verified, message, routed),
-            valid_until=relation.valid_until(message.label, key, now),
+            valid_until=relation.valid_until(message.label, key, now, sender.grant),
             again=lambda standing, now: self._decide(verified, message, standing, now),
         )
 
     @staticmethod
-    def _permit(message: Message, standing: Standing) -> Permit:
-        return may_post(standing.policy, message, standing.directory.participants[message.sender])
+    def _permit(message: Message, standing: Standing, now: datetime) -> Permit:
+        return may_post(standing.policy, message, standing.directory.participants[message.sender], now)
 
     async def _accepted_before(self, verified: VerifiedBytes, sender: ParticipantId) -> Accepted | None:
         item = _item_named_in(verified, sender)

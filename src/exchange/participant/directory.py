@@ -113,7 +113,9 @@ class Participant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls: a participant that has proved itself by `kid`, and what it said of the person behind the call."""
+    """Who calls: a participant that has proved itself by `kid`, what it said of the person behind the call, and for
+    which of its purposes; none, where it did not say.
+    """
 
     participant: Participant
     kid: str

@@ -1,6 +1,7 @@
 """What callers are asked before anything else: may this sender post this, may this participant inspect the trail?"""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from exchange import relation
 from exchange.envelope import Message
@@ -42,18 +43,21 @@ class Denial:
         return Refusal(self.decision.reason, rules=self.decision.told)
 
 
-def judge_post(policy: PolicySet, message: Message, sender: Participant) -> Permit | Denial:
+def judge_post(policy: PolicySet, message: Message, sender: Participant, now: datetime) -> Permit | Denial:
     """sender: the participant that signed the message, as it stands now. Only ALLOW is a permit: nothing is held."""
-    who, item, stated = relation.participant(sender), relation.item(message.label), relation.posting(message)
+    who, item = relation.participant(sender), relation.item(message.label)
+    stated = relation.posting(message, sender, now)
     decision = policy.decide(Door.SUBMIT, who, item, stated)
     if decision.outcome is not Answer.ALLOW:
         return Denial(decision=decision)
     return Permit(message=message, sender=who, item=item, stated=stated, decision=decision)
 
 
-def may_post(policy: PolicySet, message: Message, sender: Participant) -> Permit:
-    """The same, for those to whom a denial is the end. Raises Refusal(NOT_CLEARED | DENIED) with the rules."""
-    judged = judge_post(policy, message, sender)
+def may_post(policy: PolicySet, message: Message, sender: Participant, now: datetime) -> Permit:
+    """The same, for those to whom a denial is the end. Raises Refusal(NOT_CLEARED | GRANT_STALE | SCOPE | DENIED) with
+    the rules.
+    """
+    judged = judge_post(policy, message, sender, now)
     if isinstance(judged, Denial):
         raise judged.refusal
     return judged
