@@ -9,6 +9,7 @@ _PROBLEM = {
     "description": "Refused: problem details with a stable reason and a ticket",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+_NOTES = {"checkpoint"}  # operations that answer with a signed note
 _OPEN = {"token", "metadata", "livez", "readyz"}  # operations that need no token
 _BODIES = {
     "token": ("application/x-www-form-urlencoded", "client credentials with a signed assertion (RFC 7523, 2.2)"),
@@ -56,6 +57,8 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["responses"].pop("200", None)
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = _PROBLEM
+    if name in _NOTES:
+        operation["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
     if name == "readyz":
         operation["responses"]["503"] = {"description": "Not ready", "content": {"application/json": {}}}
     if name not in _OPEN:
