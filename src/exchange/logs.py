@@ -19,7 +19,7 @@ def as_json_lines() -> None:
 class _JsonLines(logging.Formatter):
     """One JSON object a line. Only what the code says by name: no request line, no body, no header."""
 
-    _NAMED = ("reason", "ticket", "size", "at")
+    _NAMED = ("reason", "ticket", "count", "size", "at")
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

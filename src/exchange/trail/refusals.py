@@ -1,7 +1,7 @@
 """Refusals are recorded too: an authenticated caller's as leaves, in floods counted, a stranger's booked on nobody."""
 
 import asyncio
-from collections import Counter
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +15,8 @@ from exchange.policy import Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
 
+_LOG = logging.getLogger("exchange.refusals")
+_STRANGER = ""  # in the place of a participant's id
 _MINUTE = timedelta(minutes=1)
 
 # What the exchange itself could not do is no act of the caller's, and there may be no store to write it to.
@@ -29,20 +31,21 @@ _OPENED = (Field.REASON, Field.USER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """singly: how many refusals of one caller for one reason get a leaf of their own in a minute."""
+    """singly: how many refusals of one caller for one reason get a leaf of their own in a minute; and of all strangers
+    together, a line of the log.
+    """
 
     committer: Committer
     standing: Callable[[], Standing]
     now: Callable[[], datetime]
     singly: int
-    strangers: Counter[str] = field(default_factory=Counter)
     _minutes: dict[tuple[str, str], "_Minute"] = field(default_factory=dict)
 
     async def record(self, caller: Caller, refusal: Refusal, ticket: str, path: str) -> Receipt | None:
         """-> the receipt of the leaf, or None where the refusal was only counted."""
         if refusal.reason in _NOT_RECORDED:
             return None
-        minute = self._minute(caller, refusal.reason)
+        minute = self._minute(caller.participant.id, refusal.reason)
         if minute.seen > self.singly:
             minute.uncounted += 1
             return None
@@ -61,17 +64,26 @@ class Refusals:
             )
         )
 
-    def record_stranger(self, refusal: Refusal) -> None:
-        self.strangers[refusal.reason.code] += 1
+    def record_stranger(self, refusal: Refusal, ticket: str) -> None:
+        """In the log alone, which a flood does not fill either."""
+        minute = self._minute(_STRANGER, refusal.reason)
+        if minute.seen > self.singly:
+            minute.uncounted += 1
+        else:
+            _LOG.info("a stranger was refused", extra={"reason": refusal.reason.code, "ticket": ticket})
 
     async def count(self, *, everything: bool = False) -> None:
-        """Write one leaf for each flood whose minute is over. everything: at the end, whether it is over or not."""
+        """Write one leaf for each flood whose minute is over, and for strangers' a line of the log. everything: at the
+        end, whether it is over or not.
+        """
         now = self.now()
         for (actor, reason), minute in list(self._minutes.items()):
             if not everything and now - minute.began < _MINUTE:
                 continue
             del self._minutes[actor, reason]
-            if minute.uncounted:
+            if minute.uncounted and actor == _STRANGER:
+                _LOG.info("more strangers were refused", extra={"reason": reason, "count": minute.uncounted})
+            elif minute.uncounted:
                 draft = Draft(
                     event=Event.REFUSALS_COUNTED, actor=actor, object=actor, type=reason, count=minute.uncounted
                 )
@@ -87,8 +99,8 @@ class Refusals:
                 # The store is away or full; what was counted in that minute is lost with it, and the next is not.
                 continue
 
-    def _minute(self, caller: Caller, reason: Reason) -> "_Minute":
-        key, now = (caller.participant.id, reason.code), self.now()
+    def _minute(self, actor: str, reason: Reason) -> "_Minute":
+        key, now = (actor, reason.code), self.now()
         minute = self._minutes.get(key)
         if minute is None:
             minute = self._minutes[key] = _Minute(began=now)

@@ -88,10 +88,10 @@ class Edge:
         caller: Caller | None = getattr(request.state, "caller", None)
         receipt = None
         if caller is None:
-            self.refusals.record_stranger(refusal)
+            self.refusals.record_stranger(refusal, ticket)
         else:
             receipt = await self._recorded(caller, refusal, ticket, request)
-        _log.info("refused", extra={"reason": refusal.reason.code, "ticket": ticket})
+            _log.info("refused", extra={"reason": refusal.reason.code, "ticket": ticket})
         answer = problem.answer(refusal, ticket, receipt)
         if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]  # RFC 9110, 15.5.6
