@@ -1,8 +1,8 @@
 """Who gets a message and who does not: recipients expanded from the snapshot, each released or withheld by the policy.
 
 The same test guards every later read, so a preview, the routing and a read at one instant cannot disagree. They differ
-in one thing: routing asks as if every recipient were active. A suspension is not published, so a suspended recipient
-shows as released, and stays unread because reading asks for the real status.
+in one thing: routing asks as if every recipient were active, and every entity granted. Neither is published, so a
+suspended recipient shows as released, and stays unread because reading asks for the real status and the real grant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -147,13 +147,21 @@ def route(permit: Permit, standing: Standing, now: datetime) -> Routing:
 
 
 def may_read(
-    standing: Standing, label: Label, *, sender: ParticipantId, reader: Participant, addressee: bool, now: datetime
+    standing: Standing,
+    label: Label,
+    *,
+    type: str,
+    sender: ParticipantId,
+    reader: Participant,
+    addressee: bool,
+    now: datetime,
 ) -> Decision:
-    """Whether this reader may have this item now; only CONTENT means that it may. Its status counts as it really is.
+    """Whether this reader may have this item now; only CONTENT means that it may. Its status and what its bureau grants
+    it count as they really are.
 
-    addressee: whether the item was ever released to it. It was so because it was addressed.
+    type: of the item. addressee: whether the item was ever released to it. It was so because it was addressed.
     """
-    being = relation.reading(label, sender=sender, reader=reader, addressee=addressee, now=now)
+    being = relation.reading(label, sender=sender, reader=reader, addressee=addressee, now=now, type=type)
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
 
@@ -165,6 +173,9 @@ class Held(Protocol):
 
     @property
     def sender(self) -> ParticipantId: ...
+
+    @property
+    def type(self) -> str: ...
 
     @property
     def label(self) -> Label: ...
@@ -181,7 +192,9 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
     """
     who, read = standing.directory.participants[reader], []
     for one in held:
-        facts = relation.reading(one.label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now)
+        facts = relation.reading(
+            one.label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now, type=one.type
+        )
         asked = write_columns(
             participant_words(relation.participant(who)),
             Door.READ,
@@ -194,7 +207,15 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
 
 def _read(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> Decision:
     who = standing.directory.participants[reader]
-    return may_read(standing, held.label, sender=held.sender, reader=who, addressee=held.sender != reader, now=now)
+    return may_read(
+        standing,
+        held.label,
+        type=held.type,
+        sender=held.sender,
+        reader=who,
+        addressee=held.sender != reader,
+        now=now,
+    )
 
 
 def _circle(recipient: ToCountry | ToTier | ToAll, standing: Standing, n: int) -> Sequence[Participant]:
