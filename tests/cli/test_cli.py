@@ -404,6 +404,8 @@ def test_the_shipped_policies_hold_together_and_pass_their_cases(exchange: Comma
     assert checked.document["digest"] == tested.document["digest"]
     assert tested.document["cases"] > 50
     assert tested.document["failed"] == []
+    assert tested.document["not_run"] > 5
+    assert "cases of the gate are not run here" in exchange("policy", "test").out
 
 
 def test_a_policy_that_was_taken_out_turns_its_cases_red(exchange: Command, tmp_path: Path) -> None:
