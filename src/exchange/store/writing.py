@@ -6,7 +6,7 @@ for each of nine, would be most of what a small batch costs.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select
@@ -89,14 +89,22 @@ class Transaction(TrailRows, DirectoryRows):
 
     def append(self, batch: NewBatch, head: Head) -> None:
         """head: where the trail stands after the batch."""
-        BatchRows(batch, self._wrap).insert(self._cursor, sqlite=self._sqlite)
-        if batch.id[0] == 0:
-            # Ids are random, so this is one batch in 256: often enough, and rare enough to cost nothing.
-            self._forget_batches(to_micros(batch.at))
-        self._run(f"UPDATE head SET ({_HEAD}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = 1", self._head_key.row(head))  # noqa: S608
-        if not self._sqlite:
-            notice = Notice(size=head.size, readers=frozenset(batch.readers))
-            self._run(f"SELECT pg_notify('{CHANNEL}', ?)", (notice.write(),))
+        with self._together():
+            BatchRows(batch, self._wrap).insert(self._cursor, sqlite=self._sqlite)
+            if batch.id[0] == 0:
+                # Ids are random, so this is one batch in 256: often enough, and rare enough to cost nothing.
+                self._forget_batches(to_micros(batch.at))
+            self._run(f"UPDATE head SET ({_HEAD}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = 1", self._head_key.row(head))  # noqa: S608
+            if not self._sqlite:
+                notice = Notice(size=head.size, readers=frozenset(batch.readers))
+                self._run(f"SELECT pg_notify('{CHANNEL}', ?)", (notice.write(),))
+
+    def _together(self) -> AbstractContextManager[Any]:
+        """PostgreSQL is told all at once and answers once, here at the end, whatever of it fails."""
+        if self._sqlite:
+            return nullcontext()
+        pipeline: AbstractContextManager[Any] = self._connection.connection.driver_connection.pipeline()  # type: ignore[union-attr]
+        return pipeline
 
     def found(self, batch: NewBatch, head: Head) -> None:
         """The first batch of all, and the head's row."""
@@ -167,6 +175,9 @@ class Writer:
         except self._away as error:
             raise Unavailable(f"the database does not answer: {named(error)}") from error
         except self._errors as error:
+            if self.engine.dialect.name == "postgresql":
+                # What was told together with the refused may have prepared statements that the server has not kept.
+                self.close()
             raise Unwritable(f"the database refuses the rows: {named(error)}") from error
         except OutcomeUnknown:
             self.close()
