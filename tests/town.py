@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, Table, and_, create_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from exchange import main, participant
-from exchange.act import Act
+from exchange import leaf, main, participant
+from exchange.act import Act, Effect
 from exchange.label import Classification
 from exchange.leaf import Draft, Event
 from exchange.main import Gateway
@@ -21,8 +21,10 @@ from exchange.merkle import TILE_WIDTH
 from exchange.participant import ChangeKind
 from exchange.settings import Settings
 from exchange.store import Store
+from exchange.store.held import to_micros
 from exchange.trail.stored import stored_entries
 from tests import gateway as gateways
+from tests import rulings
 from tests import world as worlds
 from tests.doors.house import House, Plot, fresh_id
 from tests.gateway import Founding
@@ -140,6 +142,7 @@ def lived(house: House, gateway: Gateway) -> dict[str, Any]:
     places["policy"] = house.on_its_loop(committed(gateway, change))
     places["question"] = house.on_its_loop(committed(gateway, *questions(gateway, 1)))
     places |= {f"{name}_2": place for name, place in a_round(house, "ncb-bra", "RES").items()}
+    places |= controlled(house, gateway)
     return places | {"zero": 0, "tile": TILE_WIDTH - 1, "beyond": BEYOND, "digest": participant.policy_digest(texts)}
 
 
@@ -170,11 +173,37 @@ def a_round(house: House, widened: str, clearance: str) -> dict[str, int]:
     return {name: house.size - len(names) + n for n, name in enumerate(names)}
 
 
+def controlled(house: House, gateway: Gateway) -> dict[str, int]:
+    """A message that was read, restricted, released anew, corrected and taken back."""
+    item = house["ncb-fra"].sent("ncb-ita", "ncb-deu", "ncb-bra")
+    assert house["ncb-ita"].reads(item["item"])
+    read = house.size - 1
+    places = {"held": read - 1, "held_read": read}
+    for name, effect, more in (
+        ("limit", Effect.RESTRICTION, {"body": rulings.ONLY_ITALY}),
+        ("lift", Effect.RESTRICTION, {"body": rulings.LIFTED, "anew": ("ncb-bra", "ncb-deu")}),
+        ("newer", Effect.CORRECTION, {"readers": ("ncb-ita",)}),
+        ("taken", Effect.RECALL, {}),
+    ):
+        places[name] = house.on_its_loop(committed(gateway, ruled(gateway, effect, places["held"], **more)))
+    leaves = {name: leaf.read(gateway.store.leaf(places[name])) for name in ("held", "lift")}
+    return places | {f"{name}_at": to_micros(stated.at) for name, stated in leaves.items()}
+
+
+def ruled(gateway: Gateway, effect: Effect, item: int, **more: Any) -> Act:
+    committer = gateway.committer
+    return rulings.ruling(committer.standing(), effect, item, rights=committer.rights, ulid=fresh_id(), **more)
+
+
 def grow(town: Town, gateway: Gateway, count: int) -> None:
-    """An old item is read for the first time and acknowledged, a new one is sent, and this many questions are asked."""
+    """An old item is read for the first time and acknowledged, another released anew, a new one is sent, and this many
+    questions are asked.
+    """
     paris, berlin = town.house["ncb-fra"], town.house["ncb-deu"]
     item = f"ncb-fra:{town.ask('select ulid from item where position = {item_1}')}"
     assert berlin.reads(item)
     assert berlin.acknowledge(item).status_code in (200, 201)
     paris.sent("ncb-deu")
+    lift = ruled(gateway, Effect.RESTRICTION, town.places["held"], body=rulings.LIFTED, anew=("ncb-deu",))
+    town.house.on_its_loop(committed(gateway, lift))
     town.house.on_its_loop(committed(gateway, *questions(gateway, count)))

@@ -13,13 +13,12 @@ from tests.serving import ORIGIN
 
 # A number drawn at random, of the last hour, that nothing was ever derived from.
 FOLLOWS_FROM_NOTHING = {("batch", "id")}
-NOT_RECOMPUTED = {("item", column) for column in ("recalled", "restricted", "newer", "touched")}
 
 COLUMNS = [
     pytest.param(table, column, id=f"{table.name}.{column.name}")
     for table in TABLES.values()
     for column in table.columns
-    if (table.name, column.name) not in FOLLOWS_FROM_NOTHING | NOT_RECOMPUTED
+    if (table.name, column.name) not in FOLLOWS_FROM_NOTHING
 ]
 
 

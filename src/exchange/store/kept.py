@@ -46,13 +46,12 @@ from exchange.store.rows import (
 )
 from exchange.store.vault import Content
 
-# All items are direct: what releases an item is the item's own leaf, and it is by items that deliveries are found.
 _COLUMNS: Mapping[Table, tuple[str, ...]] = {
-    DELIVERY: ("item", "reader", "released", "at"),
     ACKNOWLEDGEMENT: ("position", "item", "reader", "at"),
     CHANGE: ("position", "id", "digest", "kind", "participant", "public"),
     PROPOSAL: ("position", "id"),
 }
+_TOUCHES = ("recalled", "restricted", "newer", "touched")
 _ITEM = ("position", "at", "sender", "ulid", "type", "thread", "erased_at")
 
 # Every column that names a position of the trail.
@@ -60,6 +59,7 @@ _POSITIONS = (
     *((table, "position") for table in (ENTRY, SEALED, ITEM, READING, ACKNOWLEDGEMENT, CHANGE, PROPOSAL)),
     *((table, "item") for table in (DELIVERY, READING, ACKNOWLEDGEMENT)),
     (DELIVERY, "released"),
+    *((ITEM, name) for name in _TOUCHES),
     (BATCH, "first"),
 )
 
@@ -72,6 +72,23 @@ class KeptReading(NamedTuple):
     item: Any
     reader: Any
     at: Any
+
+
+class KeptDelivery(NamedTuple):
+    item: Any
+    reader: Any
+    released: Any
+    at: Any
+
+
+class KeptTouches(NamedTuple):
+    """Of an item, where the last act of each kind upon it is said to stand."""
+
+    position: Any
+    recalled: Any
+    restricted: Any
+    newer: Any
+    touched: Any
 
 
 class KeptBatch(NamedTuple):
@@ -88,7 +105,7 @@ class KeptRows(Rows):
     # places: positions of the trail that follow one another.
 
     def beside(self, places: Sequence[int]) -> Iterator[Beside]:
-        """The rows that stand at these places, all but readings and batches."""
+        """The rows that stand at these places, all but deliveries, readings and batches."""
         yield from self._items(places)
         for table, names in _COLUMNS.items():
             statement = select(*(_as_it_stands(table.c[name]) for name in names))
@@ -97,21 +114,45 @@ class KeptRows(Rows):
 
     def readings(self, places: Sequence[int]) -> Iterator[KeptReading]:
         """Of the items at these places, wherever they were read: it is by item that they lie in order."""
-        columns = (_as_it_stands(READING.c[name]) for name in KeptReading._fields)
-        for values in self._ask(select(*columns).where(_within(READING.c.item, places))):
-            yield KeptReading(*values)
+        columns = _as_they_stand(READING, KeptReading)
+        yield from (KeptReading(*row) for row in self._ask(columns.where(_within(READING.c.item, places))))
+
+    def readings_of(self, items: Sequence[int]) -> Iterator[KeptReading]:
+        """Of these items."""
+        columns = _as_they_stand(READING, KeptReading)
+        yield from (KeptReading(*row) for row in self._each(columns, READING.c.item, items))
+
+    def delivered(self, places: Sequence[int]) -> Iterator[KeptDelivery]:
+        """Deliveries of the items at these places, wherever they were released."""
+        columns = _as_they_stand(DELIVERY, KeptDelivery)
+        yield from (KeptDelivery(*row) for row in self._ask(columns.where(_within(DELIVERY.c.item, places))))
+
+    def delivered_of(self, items: Sequence[int]) -> Iterator[KeptDelivery]:
+        """Of these items."""
+        columns = _as_they_stand(DELIVERY, KeptDelivery)
+        yield from (KeptDelivery(*row) for row in self._each(columns, DELIVERY.c.item, items))
+
+    def touched(self, places: Sequence[int]) -> Iterator[KeptTouches]:
+        """Of the items at these places, those whose rows name an act upon them."""
+        columns = _as_they_stand(ITEM, KeptTouches)
+        named = or_(*(ITEM.c[name].is_not(None) for name in _TOUCHES))
+        for row in self._ask(columns.where(_within(ITEM.c.position, places), named)):
+            yield KeptTouches(*row)
+
+    def touched_of(self, items: Sequence[int]) -> Iterator[KeptTouches]:
+        """The rows of these items."""
+        columns = _as_they_stand(ITEM, KeptTouches)
+        yield from (KeptTouches(*row) for row in self._each(columns, ITEM.c.position, items))
 
     def first_readings(self, reader: str, items: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """(item, where the reader was first shown it) for those of these items that have such a row."""
         columns = select(READING.c.item, _as_it_stands(READING.c.position)).where(READING.c.reader == reader)
-        for chunk in _chunks(items):
-            yield from ((*row,) for row in self._ask(columns.where(READING.c.item.in_(chunk))))
+        yield from ((*row,) for row in self._each(columns, READING.c.item, items))
 
     def leaves(self, positions: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """(position, leaf) of those that are there."""
-        for chunk in _chunks(positions):
-            columns = select(ENTRY.c.position, _as_it_stands(ENTRY.c.leaf))
-            yield from ((*row,) for row in self._ask(columns.where(ENTRY.c.position.in_(chunk))))
+        columns = select(ENTRY.c.position, _as_it_stands(ENTRY.c.leaf))
+        yield from ((*row,) for row in self._each(columns, ENTRY.c.position, positions))
 
     def batches(self, places: Sequence[int]) -> Iterator[tuple[Any, Any]]:
         """(first, at) of those that begin at these places."""
@@ -160,6 +201,10 @@ class KeptRows(Rows):
         for *values, label, wrapped in self._ask(statement.where(_within(position, places))):
             yield Beside(ITEM.name, (*values, self._label(values[0], label, wrapped)))
 
+    def _each(self, columns: Select[Any], place: Column[Any], positions: Sequence[int]) -> Iterator[Any]:
+        for chunk in _chunks(positions):
+            yield from self._ask(columns.where(place.in_(chunk)))
+
     def _label(self, position: int, label: Any, wrapped: Any) -> bytes | None:
         """None where it does not open: as another label would, that tells who looks that it is not the one."""
         try:
@@ -170,6 +215,10 @@ class KeptRows(Rows):
 
 def _as_it_stands(column: Column[Any]) -> TypeCoerce[Any]:
     return type_coerce(column, NullType())
+
+
+def _as_they_stand(table: Table, row: type[NamedTuple]) -> Select[Any]:
+    return select(*(_as_it_stands(table.c[name]) for name in row._fields))
 
 
 def _within(column: Column[Any], places: Sequence[int]) -> ColumnElement[bool]:

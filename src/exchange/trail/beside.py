@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from exchange import leaf, merkle, participant, strictjson
+from exchange import merkle, participant, strictjson
 from exchange.audit import Entry
 from exchange.committer.standing import POLICY_LIMIT
 from exchange.leaf import Event, Leaf
@@ -21,6 +21,7 @@ from exchange.store import Beside, Store
 from exchange.store.held import to_micros
 from exchange.store.kept import KeptBatch, KeptReading
 from exchange.trail import derived
+from exchange.trail.acts import Acts
 
 _UNREADABLE = (Refusal, TypeError, ValueError, AttributeError)
 _SPAN = 64 * TILE_WIDTH  # positions
@@ -45,6 +46,7 @@ class Comparison:
         self.stop = max(size, self._head.size)
         self._tiles, self._policies = derived.Tiles(), set[str]()
         self._tree, self._at, self._in_force, self._rights = Frontier.empty(), 0, (0, ""), 0
+        self._acts = Acts(store, self.stop, self._readable, lambda place, says: self._faults[place].append(says))
         self._begun: list[tuple[Any, Any]] = []
         self._beyond = [(table, at) for table, at in strays if isinstance(at, int) and at >= self.stop]
         self._nowhere(strays)
@@ -52,8 +54,9 @@ class Comparison:
 
     def faults(self, first: int, stop: int, entries: Sequence[Entry]) -> Faults:
         """What is wrong from `first` to before `stop`. entries: those that are there."""
-        leaves = {entry.position: stated for entry in entries if (stated := _read(entry.leaf)) is not None}
+        leaves = {entry.position: stated for entry in entries if (stated := derived.read(entry.leaf)) is not None}
         self._rows(first, stop, entries, leaves)
+        self._acts.compare(first, stop, entries, leaves)
         self._readings_kept(first, stop)
         self._readings_shown(leaves)
         self._times_of_batches(first, leaves)
@@ -108,7 +111,9 @@ class Comparison:
     def _named(self, rows: Sequence[Beside]) -> set[Beside]:
         """Rows of acknowledgements speak of an item's position, and leaves of its id: here its id, where it has one."""
         positions = {row.values[1] for row in rows if row.table == "acknowledgement" and isinstance(row.values[1], int)}
-        found = ((position, _read(raw)) for position, raw in self._readable(self._store.leaves, sorted(positions)))
+        found = (
+            (position, derived.read(raw)) for position, raw in self._readable(self._store.leaves, sorted(positions))
+        )
         items = {at: stated.object for at, stated in found if stated and stated.event is Event.MESSAGE_ACCEPTED}
         return {
             Beside(row.table, (row.values[0], items.get(row.values[1]), *row.values[2:]))
@@ -139,7 +144,7 @@ class Comparison:
             elif row.position < self.stop:
                 claimed[row.position].append(row)
         for position, raw in self._readable(self._store.leaves, sorted(claimed)):
-            stated = _read(raw)
+            stated = derived.read(raw)
             rows = claimed.pop(position)
             if stated is not None and not all(derived.shows(stated, row.item, row.reader, row.at) for row in rows):
                 self._faults[position].append("what is kept as reading is not what follows from the trail")
@@ -214,14 +219,6 @@ class Comparison:
             return participant.policy_digest(texts) == digest
         except _UNREADABLE:
             return False
-
-
-def _read(raw: Any) -> Leaf | None:
-    """None where these bytes are no leaf: that is the auditor's to say."""
-    try:
-        return leaf.read(raw)
-    except _UNREADABLE:
-        return None
 
 
 def _at_or_before(position: Any, other: int) -> bool:
