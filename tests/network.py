@@ -138,12 +138,12 @@ def item_facts() -> st.SearchStrategy[ItemFacts]:
 
 
 def posting_facts() -> st.SearchStrategy[PostingFacts]:
-    return st.builds(PostingFacts, likely(), likely(), likely(), likely())
+    return st.builds(PostingFacts, *(likely() for _ in PostingFacts._fields))
 
 
 def reading_facts() -> st.SearchStrategy[ReadingFacts]:
     seldom = (unlikely(), unlikely(), unlikely(), unlikely())
-    return st.builds(ReadingFacts, likely(), *seldom, likely(), likely(), likely())
+    return st.builds(ReadingFacts, likely(), *seldom, likely(), likely(), likely(), likely())
 
 
 def owning_facts() -> st.SearchStrategy[OwningFacts]:
@@ -151,7 +151,7 @@ def owning_facts() -> st.SearchStrategy[OwningFacts]:
 
 
 def holding_facts() -> st.SearchStrategy[HoldingFacts]:
-    return st.builds(HoldingFacts, likely(), unlikely(), unlikely(), unlikely(), likely(), likely(), likely())
+    return st.builds(HoldingFacts, likely(), unlikely(), unlikely(), unlikely(), likely(), likely(), likely(), likely())
 
 
 def labels() -> st.SearchStrategy[Label]:

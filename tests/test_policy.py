@@ -53,7 +53,7 @@ STATED = PostingFacts(True, True)
 
 def oracle_read(who: ParticipantFacts, item: ItemFacts, being: ReadingFacts) -> Answer:
     """The access rules in plain words, written without a look at the policies."""
-    receives = being.addressee and who.tier in ("T1", "T2", "T3", "T4")
+    receives = being.addressee and who.tier in ("T1", "T2", "T3")
     if not (receives or being.is_source):
         return Answer.NOHIT
     if not who.active or who.exercise != item.exercise or who.tier in ("T0", "T6"):
@@ -67,7 +67,7 @@ def oracle_read(who: ParticipantFacts, item: ItemFacts, being: ReadingFacts) -> 
     kept_from = {"T2": "NOENT", "T3": "NOINT", "T4": "NOPRIV"}.get(who.tier)
     if being.excluded or being.expired or who.tier not in item.tiers or kept_from in item.handling:
         return Answer.NOHIT
-    if being.recalled or not being.granted or not being.reviewed:
+    if being.recalled or not (being.granted and being.reviewed and being.agreed):
         return Answer.NOHIT
     shown = Answer.CONTENT
     if who.clearance < item.rank:
@@ -80,7 +80,7 @@ def oracle_read(who: ParticipantFacts, item: ItemFacts, being: ReadingFacts) -> 
 def oracle_post(who: ParticipantFacts, item: ItemFacts, stated: PostingFacts) -> Answer:
     may = who.active and who.tier in ("T1", "T2", "T3") and who.exercise == item.exercise
     right = stated.necessity_stated and (stated.age_stated or "MINOR" not in item.handling)
-    may = may and stated.granted and stated.reviewed
+    may = may and stated.granted and stated.reviewed and stated.agreed
     return Answer.ALLOW if may and right and who.clearance >= item.rank else Answer.DENY
 
 
@@ -91,7 +91,7 @@ def oracle_update(who: ParticipantFacts, item: ItemFacts, owning: OwningFacts) -
 
 def oracle_forward(who: ParticipantFacts, item: ItemFacts, holding: HoldingFacts) -> Answer:
     may = who.active and who.exercise == item.exercise and who.tier in ("T1", "T2", "T3")
-    if not (may and holding.holds and holding.granted and holding.reviewed):
+    if not (may and holding.holds and holding.granted and holding.reviewed and holding.agreed):
         return Answer.DENY
     if holding.is_source or holding.permitted:
         return Answer.ALLOW

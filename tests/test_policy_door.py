@@ -10,6 +10,7 @@ import pytest
 
 from exchange import envelope
 from exchange.intake import Accepted, Intake
+from exchange.jose import SigningKey
 from exchange.participant import Caller, ChangeKind, SignedChange
 from exchange.policy.cases import ACCEPTED, GateCase, read_cases
 from exchange.proving import Prover
@@ -99,9 +100,31 @@ async def anothers_id(posting: Posting) -> None:
     assert accepted.new
 
 
+async def taken_in(posting: Posting, country: str = "FRA", clearance: str = "RES") -> None:
+    """An entity, admitted and granted by the bureau of France, which is cleared for RESTRICTED."""
+    bureau, entity = posting.world["ncb-fra"], "ent-fra-coast"
+    officer = {"jwk": SigningKey.generate().public.jwk, **world.window(posting.gateway.now)}
+    entry = {"participant": entity, "name": entity, "country": country, "exercise": True, "officers": [officer]}
+    admitted = posting.world.signed(ChangeKind.ENTITY_ADMIT, bureau.officer, bureau=bureau.id, **entry)
+    await posting.change(admitted)
+    stated = world.granted(entity, posting.gateway.now, clearance=clearance)
+    await posting.change(posting.world.signed(ChangeKind.ENTITY_GRANT, bureau.officer, **stated))
+
+
+async def of_another_country(posting: Posting) -> None:
+    await taken_in(posting, country="ITA")
+
+
+async def beyond_its_bureau(posting: Posting) -> None:
+    await taken_in(posting, clearance="CON")
+
+
 EXAMPLES: dict[str, Callable[[Posting], Awaitable[None]]] = {
     "signed with a revoked key": revoked_key,
     "signed with a key past its end": past_its_end,
+    "an entity admitted and granted by its bureau": taken_in,
+    "an entity of another country": of_another_country,
+    "a grant beyond what its bureau holds": beyond_its_bureau,
     "the same bytes again": same_again,
     "the same id for other bytes": same_id,
     "another sender's id": anothers_id,

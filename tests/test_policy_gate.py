@@ -126,6 +126,7 @@ def test_a_reason_that_is_a_rule_names_it_in_its_refusal() -> None:
 
     assert named == {
         "BAD_SIGNATURE": ("R01",),
+        "BEYOND_GRANT": ("R05",),
         "ERASED": ("R50",),
         "ID_REUSED": ("R50",),
         "KEY_NOT_VALID": ("R01",),

@@ -46,18 +46,19 @@ class TrailFacts(NamedTuple):
 
 class PostingFacts(NamedTuple):
     """What a message states where its label demands that it be stated (R31, R32), and whether its sender's bureau lets
-    it post such a one (R03, R04).
+    it post such a one (R03, R04). agreed: whether its agreement covers it, of whoever takes part by agreement.
     """
 
     age_stated: bool
     necessity_stated: bool
     granted: bool = True
     reviewed: bool = True
+    agreed: bool = True
 
 
 class ReadingFacts(NamedTuple):
     """What a reader and an item are to each other now. granted, reviewed: what its bureau lets an entity read (R03,
-    R04). purpose_fits: whether it reads for a purpose that the label names (R14).
+    R04). purpose_fits: whether it reads for a purpose that the label names (R14). agreed: as for posting.
     """
 
     addressee: bool
@@ -68,6 +69,7 @@ class ReadingFacts(NamedTuple):
     granted: bool = True
     reviewed: bool = True
     purpose_fits: bool = True
+    agreed: bool = True
 
 
 class OwningFacts(NamedTuple):
@@ -86,6 +88,7 @@ class HoldingFacts(NamedTuple):
     granted: bool = True
     reviewed: bool = True
     purpose_fits: bool = True
+    agreed: bool = True
 
 
 class InspectingFacts(NamedTuple):

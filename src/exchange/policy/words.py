@@ -39,8 +39,9 @@ _EVERY_TIER = frozenset(Tier)
 # to speak of. So questions that were kept before a fact was known mean today what they meant then.
 _GRANT = (("ungranted", True), ("unreviewed", True))
 _PURPOSE = ("other-purpose", True)
+_AGREED = ("unagreed", True)
 _WORDS: Mapping[type[Context], tuple[tuple[str, bool], ...]] = {
-    PostingFacts: (("age-missing", True), ("necessity-missing", True), *_GRANT),
+    PostingFacts: (("age-missing", True), ("necessity-missing", True), *_GRANT, _AGREED),
     ReadingFacts: (
         ("addressee", False),
         ("source", False),
@@ -49,9 +50,18 @@ _WORDS: Mapping[type[Context], tuple[tuple[str, bool], ...]] = {
         ("recalled", False),
         *_GRANT,
         _PURPOSE,
+        _AGREED,
     ),
     OwningFacts: (("source", False),),
-    HoldingFacts: (("holds", False), ("source", False), ("original", False), ("permitted", False), *_GRANT, _PURPOSE),
+    HoldingFacts: (
+        ("holds", False),
+        ("source", False),
+        ("original", False),
+        ("permitted", False),
+        *_GRANT,
+        _PURPOSE,
+        _AGREED,
+    ),
     InspectingFacts: (),
 }
 
