@@ -120,6 +120,15 @@ def test_a_template_is_refused() -> None:
     assert faults_of(with_file(text)) == [("/policies/added.cedar", "has no templates")]
 
 
+@pytest.mark.parametrize("condition", ["true", "principal.country"])
+def test_a_fault_points_and_does_not_quote_an_id_that_is_none(condition: str) -> None:
+    """decisions/0018: what an officer wrote for an id may be anything."""
+    faults = faults_of(with_file(annotated(READ % condition, id="q7 canary of /any/ length")))
+
+    assert ("/policies/added.cedar/policy0", "@id is letters, digits, dots and hyphens, at most 32") in faults
+    assert "canary" not in str(faults)
+
+
 def test_text_that_is_not_cedar_is_refused() -> None:
     assert faults_of(with_file("permit(everybody);")) == [("/policies/added.cedar", "is Cedar")]
 

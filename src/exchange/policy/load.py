@@ -18,7 +18,7 @@ from exchange.label import Classification, Handling, Tier, Visibility
 from exchange.policy.form import Read, Unmodelled, acts_of, reads_of
 from exchange.policy.ladder import LADDER_OF
 from exchange.policy.question import attributes, cedar_name, entity
-from exchange.policy.rule import Rule, annotated, wrong_annotations
+from exchange.policy.rule import Rule, annotated, id_of, wrong_annotations
 from exchange.policy.texts import PolicyTexts
 from exchange.refusal import Fault, Reason, Refusal
 
@@ -84,7 +84,8 @@ def _misfits(path: str, text: str, schema: str) -> list[_Complaint]:
     checked = cedarpy.validate_policies(text, schema)
     ids = checked.id_annotations_by_policy_id
     return [
-        (Fault(f"{path}/{ids.get(error.policy_id, '')}", "fits the schema"), error.error) for error in checked.errors
+        (Fault(f"{path}/{id_of({'id': ids.get(error.policy_id, '')})}", "fits the schema"), error.error)
+        for error in checked.errors
     ]
 
 
@@ -94,7 +95,7 @@ def _policy(policy: pst.Template, file: str) -> Policy:
 
 
 def _wrong_policy(policy: pst.Template, path: str) -> Iterator[_Complaint]:
-    place = f"{path}/{policy.annotations.get('id', policy.id)}"
+    place = f"{path}/{id_of(policy.annotations) or policy.id}"
     for wrong in wrong_annotations(policy.annotations):
         yield Fault(place, wrong), ""
     try:

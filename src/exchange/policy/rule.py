@@ -54,6 +54,12 @@ POLICY_ERROR = Rule(
 )
 
 
+def id_of(annotations: Mapping[str, str]) -> str:
+    """The @id if it has the form of one, else nothing: a fault points at a policy, and quotes none of its text."""
+    id = annotations.get("id", "")
+    return id if _ID.fullmatch(id) else ""
+
+
 def wrong_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with a policy's annotations, in words. Cedar itself accepts any, none, and the same id twice."""
     for name in _REQUIRED:
@@ -67,7 +73,7 @@ def wrong_annotations(annotations: Mapping[str, str]) -> Iterator[str]:
         yield "@tell is sender or audit"
     if annotations.get("reason", "DENIED") not in Reason.__members__:
         yield "@reason is the code of a reason"
-    if not _ID.fullmatch(annotations.get("id", "")):
+    if not id_of(annotations):
         yield "@id is letters, digits, dots and hyphens, at most 32"
     if annotations.get("id") in _TAKEN:
         yield "@id is that of a rule that is not written in Cedar"
