@@ -6,17 +6,18 @@ excludes, and to which tiers it goes, is in the message alone, which auditors ar
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 from exchange import relation
-from exchange.audit import Decided, DecidingAgain
+from exchange.audit import Decided, DecidingAgain, released_by
 from exchange.label import Classification, Handling
 from exchange.leaf import Leaf
-from exchange.participant import Directory, Operation, Participant, ParticipantId
+from exchange.participant import Directory, Participant, ParticipantId
 from exchange.policy import Asked, Door, PolicySet, parse_question, parse_texts
 from exchange.refusal import Refusal
-from exchange.relation import Context, ItemFacts, PostingFacts, ReadingFacts
+from exchange.relation import ItemFacts, OwningFacts, ReadingFacts
 
 _REMEMBERED = 20_000  # questions with their answers, about 1 KB each
 _EXERCISE = frozenset({Handling.EXERCISE})
@@ -42,6 +43,8 @@ def by(policy: PolicySet) -> DecidingAgain:
 
 def _decides_so(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
     try:
+        if stated.items:
+            return _ruled(answered, stated, directory, decided)
         item = _posted(answered, stated, directory, decided.post)
         return item is not None and all(_read(answered, item, directory, entry) for entry in decided.read)
     except (KeyError, TypeError, ValueError, AttributeError, Refusal):
@@ -54,24 +57,14 @@ def _posted(
     """The item that was asked about, if its sender was the leaf's actor and it bore the leaf's label."""
     asked, *answer = answered(entry["asked"])
     item, rules = asked.resource, tuple(entry["rules"])
-    sender = _participant(directory, stated.actor)
+    sender = relation.participant(_participant(directory, stated.actor))
     holds = (
         answer == [entry["outcome"], rules]
-        and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, relation.participant(sender), rules)
-        and _as_granted(asked.context, sender, stated)
+        and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, sender, rules)
         and isinstance(item, ItemFacts)
         and _is_labelled(item, stated.label or {})
     )
     return item if holds and isinstance(item, ItemFacts) else None
-
-
-def _as_granted(posting: Context, sender: Participant, stated: Leaf) -> bool:
-    """Whether it says of the sender's grant what held at the time of the leaf."""
-    return (
-        isinstance(posting, PostingFacts)
-        and posting.granted == relation.granted(sender, stated.type, Operation.SUBMIT, stated.at)
-        and posting.reviewed == relation.reviewed(sender, stated.at)
-    )
 
 
 def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Directory, entry: Mapping[str, Any]) -> bool:
@@ -85,6 +78,44 @@ def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Direc
         and not being.is_source
         and all(relation.recipient(_participant(directory, id)) == asked.principal for id in entry["to"])
     )
+
+
+def _ruled(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+    """An act upon an item: asked of the item, whose label is in a leaf of its own, by its source."""
+    entry, beside = decided.post, decided.beside
+    asked, *answer = answered(entry["asked"])
+    rules, item = tuple(entry["rules"]), asked.resource
+    sender = relation.participant(_participant(directory, stated.actor))
+    before, after = beside.get("before", ()), beside.get("after", ())
+    return (
+        answer == [entry["outcome"], rules]
+        and (asked.door, asked.principal, asked.context) == (Door.UPDATE, sender, OwningFacts(True))
+        and stated.rules == rules
+        and isinstance(item, ItemFacts)
+        and all(_read(answered, _narrowed(answered, item, one), directory, one) for one in (*before, *after))
+        and decided.anew == released_by(after) - released_by(before)
+        and _says(answered, stated, directory, decided)
+    )
+
+
+def _says(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+    """What is new in an act is posted and read like a message."""
+    if "submit" not in decided.beside:
+        return not decided.read
+    said = _posted(
+        answered, replace(stated, rules=tuple(decided.beside["submit"]["rules"])), directory, decided.beside["submit"]
+    )
+    return said is not None and all(
+        _read(answered, _narrowed(answered, said, one), directory, one) for one in decided.read
+    )
+
+
+def _narrowed(answered: Callable[[str], Answered], item: ItemFacts, entry: Mapping[str, Any]) -> ItemFacts:
+    """The item under the circle that was asked about, which may only be narrower than its own."""
+    asked, *_ = answered(entry["asked"])
+    if not isinstance(asked.resource, ItemFacts) or not asked.resource.tiers <= item.tiers:
+        raise ValueError("wider than it was signed")
+    return item._replace(tiers=asked.resource.tiers)
 
 
 def _is_labelled(item: ItemFacts, label: Mapping[str, Any]) -> bool:

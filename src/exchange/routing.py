@@ -1,8 +1,8 @@
 """Who gets a message and who does not: recipients expanded from the snapshot, each released or withheld by the policy.
 
 The same test guards every later read, so a preview, the routing and a read at one instant cannot disagree. They differ
-in one thing: routing asks as if every recipient were active, and every entity granted. Neither is published, so a
-suspended recipient shows as released, and stays unread because reading asks for the real status and the real grant.
+in one thing: routing asks as if every recipient were active. A suspension is not published, so a suspended recipient
+shows as released, and stays unread because reading asks for the real status.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from exchange import relation, strictjson
 from exchange.envelope import ItemId, Recipient, ToAll, ToCountry, ToParticipant, ToTier
-from exchange.label import Label
+from exchange.label import Label, Releasability
 from exchange.participant import Participant, ParticipantId
 from exchange.policy import Answer, Decision, Door, Permit, Standing
 from exchange.policy.words import context_words, participant_words, resource_words, write_columns
 from exchange.refusal import Fault, Reason, Refusal
-from exchange.relation import ParticipantFacts, ReadingFacts
+from exchange.relation import Context, ItemFacts, ParticipantFacts, ReadingFacts
 
 MOST_RECIPIENTS = 256  # participants, however they were named
 
@@ -91,21 +91,39 @@ class Routing:
 
         Recipients with the same facts share an entry.
         """
-        permit, item = self.permit, resource_words(self.permit.item)
-        post = write_columns(participant_words(permit.sender), Door.SUBMIT, item, context_words(permit.stated))
-        entries = {}
-        for facts, decision in self.decisions.items():
-            asked = write_columns(participant_words(facts[0]), Door.READ, item, context_words(facts[1]))
-            entries[facts] = {"asked": asked, **_audited(decision), "to": []}
+        permit = self.permit
+        post = audited(Door.SUBMIT, permit.sender, permit.item, permit.stated, permit.decision)
+        entries = _entries(permit.item, self.decisions)
         for (who, named), facts in zip(self.addressees, self.asked, strict=True):
             entries[facts]["to"].append(who.id)
             if named:
                 entries[facts].setdefault("named", []).append(who.id)
-        return {"post": {"asked": post, **_audited(permit.decision)}, "read": list(entries.values())}
+        return {"post": post, "read": list(entries.values())}
 
     def _each(self) -> Iterator[tuple[Participant, bool, Decision]]:
         for (who, named), facts in zip(self.addressees, self.asked, strict=True):
             yield who, named, self.decisions[facts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What those who hold an item may have of it under one label. asked, decisions: as of a routing."""
+
+    item: ItemFacts
+    asked: Mapping[ParticipantId, tuple[ParticipantFacts, ReadingFacts]]
+    decisions: Mapping[tuple[ParticipantFacts, ReadingFacts], Decision]
+
+    @property
+    def released(self) -> tuple[ParticipantId, ...]:
+        """Those who may have its content, in the order in which they were asked for."""
+        return tuple(who for who, facts in self.asked.items() if self.decisions[facts].outcome is Answer.CONTENT)
+
+    def for_audit(self) -> list[dict[str, Any]]:
+        """As `read` of a routing's."""
+        entries = _entries(self.item, self.decisions)
+        for who, facts in self.asked.items():
+            entries[facts]["to"].append(who)
+        return list(entries.values())
 
 
 def expand(recipients: Sequence[Recipient], standing: Standing, sender: ParticipantId) -> tuple[Addressee, ...]:
@@ -146,22 +164,38 @@ def route(permit: Permit, standing: Standing, now: datetime) -> Routing:
     return Routing(permit=permit, addressees=addressees, asked=asked, decisions=decisions)
 
 
+def readings(
+    standing: Standing, label: Label, holders: Iterable[ParticipantId], *, source: ParticipantId, now: datetime
+) -> Readings:
+    """holders: to whom an item of `source` was released. Asked as `route` asks: as if all of them were active."""
+    item, participants = relation.item(label), standing.directory.participants
+    asked = {
+        id: (
+            standing.recipients[id],
+            relation.reading(label, sender=source, reader=participants[id], addressee=True, now=now),
+        )
+        for id in holders
+    }
+    decisions = standing.policy.decide_all(Door.READ, item, tuple(asked.values()))
+    return Readings(item=item, asked=asked, decisions=decisions)
+
+
 def may_read(
     standing: Standing,
     label: Label,
     *,
-    type: str,
     sender: ParticipantId,
     reader: Participant,
     addressee: bool,
     now: datetime,
+    recalled: bool = False,
 ) -> Decision:
-    """Whether this reader may have this item now; only CONTENT means that it may. Its status and what its bureau grants
-    it count as they really are.
+    """Whether this reader may have this item now; only CONTENT means that it may. Its status counts as it really is.
 
-    type: of the item. addressee: whether the item was ever released to it. It was so because it was addressed.
+    label: with every restriction in force. addressee: whether the item was ever released to it. It was so because it
+    was addressed.
     """
-    being = relation.reading(label, sender=sender, reader=reader, addressee=addressee, now=now, type=type)
+    being = relation.reading(label, sender=sender, reader=reader, addressee=addressee, now=now, recalled=recalled)
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
 
@@ -175,15 +209,18 @@ class Held(Protocol):
     def sender(self) -> ParticipantId: ...
 
     @property
-    def type(self) -> str: ...
+    def label(self) -> Label: ...
 
     @property
-    def label(self) -> Label: ...
+    def limits(self) -> Releasability | None: ...
+
+    @property
+    def recalled(self) -> bool: ...
 
 
 def reads(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> bool:
     """Whether this reader, who sent or was given the item, may have it now. See `may_read`."""
-    return _read(standing, held, reader, now).outcome is Answer.CONTENT
+    return _read(standing, held, standing.directory.participants[reader], now).outcome is Answer.CONTENT
 
 
 def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, now: datetime) -> bytes:
@@ -192,29 +229,41 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
     """
     who, read = standing.directory.participants[reader], []
     for one in held:
+        label, asker = one.label.narrowed(one.limits), relation.participant(who)
         facts = relation.reading(
-            one.label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now, type=one.type
+            label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now, recalled=one.recalled
         )
-        asked = write_columns(
-            participant_words(relation.participant(who)),
-            Door.READ,
-            resource_words(relation.item(one.label)),
-            context_words(facts),
-        )
-        read.append({"item": one.item, "asked": asked, **_audited(_read(standing, one, reader, now))})
+        decision = _read(standing, one, who, now)
+        read.append({"item": one.item, **audited(Door.READ, asker, relation.item(label), facts, decision)})
     return strictjson.write({"read": read})
 
 
-def _read(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> Decision:
-    who = standing.directory.participants[reader]
+def audited(
+    door: Door, asker: ParticipantFacts, item: ItemFacts, context: Context, decision: Decision
+) -> dict[str, Any]:
+    """A question and its answer, as the trail keeps them: {"asked", "outcome", "rules"}."""
+    asked = write_columns(participant_words(asker), door, resource_words(item), context_words(context))
+    return {"asked": asked, "outcome": decision.outcome.value, "rules": list(decision.rules)}
+
+
+def _entries(
+    item: ItemFacts, decisions: Mapping[tuple[ParticipantFacts, ReadingFacts], Decision]
+) -> dict[tuple[ParticipantFacts, ReadingFacts], dict[str, Any]]:
+    return {
+        facts: {**audited(Door.READ, facts[0], item, facts[1], decision), "to": []}
+        for facts, decision in decisions.items()
+    }
+
+
+def _read(standing: Standing, held: Held, reader: Participant, now: datetime) -> Decision:
     return may_read(
         standing,
-        held.label,
-        type=held.type,
+        held.label.narrowed(held.limits),
         sender=held.sender,
-        reader=who,
-        addressee=held.sender != reader,
+        reader=reader,
+        addressee=held.sender != reader.id,
         now=now,
+        recalled=held.recalled,
     )
 
 
@@ -234,7 +283,3 @@ def _circle(recipient: ToCountry | ToTier | ToAll, standing: Standing, n: int) -
 def _unknown(n: int) -> Refusal:
     fault = Fault(f"/recipients/{n}", "names a participant or a country of this exchange")
     return Refusal(Reason.UNKNOWN_RECIPIENT, faults=(fault,))
-
-
-def _audited(decision: Decision) -> dict[str, Any]:
-    return {"outcome": decision.outcome.value, "rules": list(decision.rules)}

@@ -376,6 +376,24 @@ def range_wrong(house: House) -> Provoked:
     return Provoked(paris(house).get("/v1/trail/inclusion", position=0, size=10**9), "ncb-fra")
 
 
+# Acts upon items
+
+
+@provokes(Reason.RECALLED)
+def recalled(house: House) -> Provoked:
+    sent = paris(house).sent("ncb-ita", subject=CANARY)
+    paris(house).recall(sent)
+    again = paris(house).write_act("recall", sent, {"ground": "COURT", "action": "RETURN", "note": CANARY})
+    return Provoked(paris(house).send(again), "ncb-fra")
+
+
+@provokes(Reason.ACT_WRONG)
+def act_wrong(house: House) -> Provoked:
+    recall = paris(house).recall(paris(house).sent("ncb-ita", subject=CANARY))
+    of_it = paris(house).write_act("recall", recall, {"ground": "ERROR", "action": "DELETE", "note": CANARY})
+    return Provoked(paris(house).send(of_it), "ncb-fra")
+
+
 # The directory and its officers
 
 

@@ -30,6 +30,10 @@ class OvertakenCommitter:
     happens: Callable[[], None]
     happened: list[bool] = field(default_factory=list)
 
+    @property
+    def rights(self) -> int:
+        return int(self.committer.rights)
+
     async def commit(self, act: Act) -> Any:
         if act.draft.event is Event.ITEMS_READ and not self.happened:
             self.happened.append(True)

@@ -28,17 +28,37 @@ ASKED: dict[str, Ask] = {
     "deliveries": lambda visitor, item: visitor.get(f"/v1/messages/{item}/deliveries"),
     "acknowledgement": lambda visitor, item: visitor.acknowledge(item),
     "reply": lambda visitor, item: visitor.send(visitor.write("ncb-fra", thread=item, in_reply_to=item)),
+    "feedback": lambda visitor, item: visitor.send(
+        visitor.write("ncb-fra", type="feedback", body={"about": item, "result": "NONE"})
+    ),
+    "recall": lambda visitor, item: visitor.send(recall_of(visitor, item)),
 }
+POSTED = ("reply", "feedback", "recall")
+
+
+def recall_of(visitor: Visitor, item: str) -> dict[str, Any]:
+    about = {"item": item, "document": visitor.write("ncb-fra")}
+    return visitor.write_act("recall", about, {"ground": "ERROR", "action": "DELETE"})
+
+
+def hide(house: House) -> dict[str, str]:
+    """Items that Madrid must not see: of nobody, of others, given to it and now above its clearance, given to it and
+    taken back or restricted before it had read them.
+    """
+    paris = house["ncb-fra"]
+    recalled, restricted = paris.sent("ncb-esp"), paris.sent("ncb-esp", "ncb-ita")
+    paris.recall(recalled)
+    paris.restrict(restricted, {"mode": "ALL_MINUS", "exclude": ["ESP"]})
+    forbidden = paris.sent("ncb-esp", label=RESTRICTED)["item"]
+    foreign = paris.sent("ncb-ita")["item"]
+    house.grant("ncb-esp", "OUO")
+    named = {"recalled": recalled["item"], "restricted": restricted["item"], "forbidden": forbidden}
+    return {"unknown": f"ncb-fra:{fresh_id()}", "foreign": foreign, **named}
 
 
 @pytest.fixture
 def hidden(house: House) -> Iterator[dict[str, str]]:
-    """Items that Madrid must not see: of nobody, of others, given to it and now above its clearance."""
-    paris = house["ncb-fra"]
-    foreign = paris.sent("ncb-ita")["item"]
-    forbidden = paris.sent("ncb-esp", label=RESTRICTED)["item"]
-    house.grant("ncb-esp", "OUO")
-    yield {"unknown": f"ncb-fra:{fresh_id()}", "foreign": foreign, "forbidden": forbidden}
+    yield hide(house)
     house.grant("ncb-esp", "RES")
 
 
@@ -46,7 +66,7 @@ def hidden(house: House) -> Iterator[dict[str, str]]:
 def test_unknown_foreign_and_forbidden_are_the_same_bytes(asked: str, hidden: dict[str, str], house: House) -> None:
     answers = {how: ASKED[asked](house["ncb-esp"], item) for how, item in hidden.items()}
 
-    assert {answer.status_code for answer in answers.values()} == {422 if asked == "reply" else 404}
+    assert {answer.status_code for answer in answers.values()} == {422 if asked in POSTED else 404}
     assert len({shape(answer) for answer in answers.values()}) == 1
 
 
@@ -73,18 +93,16 @@ def test_a_recipient_that_asks_for_deliveries_learns_no_more_than_a_stranger(hou
 def test_unknown_foreign_and_forbidden_ask_the_database_the_same(asked: str, own: Own) -> None:
     house = own()
     with house.opened():
-        paris, madrid = house["ncb-fra"], house["ncb-esp"]
-        foreign, forbidden = paris.sent("ncb-ita")["item"], paris.sent("ncb-esp", label=RESTRICTED)["item"]
-        house.grant("ncb-esp", "OUO")
+        madrid, hidden = house["ncb-esp"], hide(house)
         madrid.token  # noqa: B018  not to be counted
         statements = []
-        for item in (f"ncb-fra:{fresh_id()}", foreign, forbidden):
+        for item in hidden.values():
             with counted() as said:
                 ASKED[asked](madrid, item)
             statements.append(said)
 
     assert statements[0]
-    assert statements[0] == statements[1] == statements[2]
+    assert all(said == statements[0] for said in statements)
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -97,15 +115,12 @@ def test_an_auditor_sees_by_which_rule_an_item_was_hidden(asked: str, hidden: di
 
     assert {tuple(sorted(leaf["leaf"]["commit"])) for leaf in leaves} == {("decisions", "reason", "user")}
     assert len({len(strictjson.write(leaf["leaf"])) for leaf in leaves}) == 1
-    unknown, foreign, forbidden = (json.loads(leaf["openings"]["decisions"]["text"])["read"] for leaf in leaves)
-    assert (unknown, foreign) == ([], [])
-    assert forbidden == [
-        {
-            "item": hidden["forbidden"],
-            "asked": "T1 OUO exercise | read | RES EXERCISE | addressee",
-            "outcome": "NOHIT",
-            "rules": ["R07", "R07.hide"],
-        }
+    why = [json.loads(leaf["openings"]["decisions"]["text"])["read"] for leaf in leaves]
+    assert why[:2] == [[], []]
+    assert [[(one["item"], one["asked"], one["rules"]) for one in read] for read in why[2:]] == [
+        [(hidden["recalled"], "T1 OUO exercise | read | OUO EXERCISE | addressee recalled", ["recalled"])],
+        [(hidden["restricted"], "T1 OUO exercise | read | OUO EXERCISE | addressee excluded", ["R09"])],
+        [(hidden["forbidden"], "T1 OUO exercise | read | RES EXERCISE | addressee", ["R07", "R07.hide"])],
     ]
 
 

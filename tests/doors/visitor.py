@@ -124,6 +124,35 @@ class Visitor:
         }
         return document | members
 
+    def write_act(self, type: str, about: dict[str, Any], body: dict[str, Any], **members: Any) -> dict[str, Any]:
+        """What acts upon an item: as `sent` gave that. Its label is the item's, but for its moment."""
+        kept = {n: v for n, v in about["document"]["label"].items() if n not in ("originator", "created", "expires")}
+        label = kept | members.pop("label", {})
+        thread = about["document"].get("thread", about["item"])
+        document = self.write(label=label, type=type, body={"object": about["item"]} | body, thread=thread, **members)
+        return {name: value for name, value in document.items() if name != "recipients" or value}
+
+    def acts(self, type: str, about: dict[str, Any], body: dict[str, Any], **members: Any) -> dict[str, Any]:
+        """An act upon an item, accepted: as `sent`."""
+        document = self.write_act(type, about, body, **members)
+        token = self.sign(document)
+        answer = self.post("/v1/messages", token)
+        assert answer.status_code == 201, answer.text
+        accepted: dict[str, Any] = answer.json()
+        return accepted | {"item": f"{self.id}:{document['id']}", "jws": token.decode(), "document": document}
+
+    def recall(self, about: dict[str, Any], **members: Any) -> dict[str, Any]:
+        return self.acts("recall", about, {"ground": "ERROR", "action": "DELETE"}, **members)
+
+    def restrict(self, about: dict[str, Any], circle: dict[str, Any], **members: Any) -> dict[str, Any]:
+        return self.acts("restriction", about, {"releasable_to": circle}, **members)
+
+    def lift(self, about: dict[str, Any], **members: Any) -> dict[str, Any]:
+        return self.acts("restriction", about, {"lifted": True}, **members)
+
+    def correct(self, about: dict[str, Any], text: str = "Seen at the station.", **members: Any) -> dict[str, Any]:
+        return self.acts("correction", about, {"reason": "ERROR", "corrected": {"text": text}}, **members)
+
     def sign(self, document: dict[str, Any]) -> bytes:
         return envelope.write(document, self.message)
 

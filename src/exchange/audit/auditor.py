@@ -235,6 +235,8 @@ class Auditor:
                     self._note(position, "the item is not its actor's, or was accepted before")
                 decided = self._decided(position, stated, entry)
                 self._items.accept(stated.object, position, sender=stated.actor, decided=decided)
+                for about in filter(self._items.has, stated.items):
+                    self._items.release(about, decided)
             case Event.ITEM_ACKNOWLEDGED:
                 item = self._items.position(stated.object)
                 if item is None:

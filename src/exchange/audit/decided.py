@@ -4,9 +4,13 @@ The document, as `Routing.for_audit` writes it:
 
     {"post": {"asked": "T1 RES | submit | RES | -", "outcome": "ALLOW", "rules": ["may-submit"]},
      "read": [{"asked": "T1 OUO | read | RES | addressee", "outcome", "rules", "to": [ids], "named": [of these]?}]}
+
+Of an act upon an item, `post` asks whether its sender may act so, and there may be beside: `told`, the ids of those who
+had read the item and are told; `before` and `after`, as `read`, what its holders could and can have of the item itself;
+`anew`, the ids of those to whom it is released by that; `submit`, as `post`, about what the act says.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +27,17 @@ _DEPTH = 6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """post: the question and its answer about the sender. read: the same about recipients, each with `to`, whom it
-    concerns. told: what follows from both for the sender's own list, without the rules.
+    concerns. told: what follows from both for the sender's own list, without the rules. released: who gets the message.
+
+    anew: to whom the item that it acts upon is released by it. beside: what else is said of an act upon an item.
     """
 
     post: Mapping[str, Any]
     read: tuple[Mapping[str, Any], ...]
     released: frozenset[str]
     told: frozenset[tuple[str, str]]
+    anew: frozenset[str]
+    beside: Mapping[str, Any]
 
     @classmethod
     def parse(cls, text: bytes) -> "Decided":
@@ -37,16 +45,19 @@ class Decided:
         try:
             members = strictjson.parse_object(text, limit=_LIMIT, depth=_DEPTH)
             post, read = members["post"], tuple(members["read"])
-            to = [id for entry in read for id in entry["to"]]
-            released = frozenset(id for entry in read if entry["outcome"] == _RELEASED for id in entry["to"])
+            notified, anew = members.get("told", []), members.get("anew", [])
+            to = [id for entry in read for id in entry["to"]] + notified
+            released = released_by(read) | frozenset(notified)
             named = frozenset(id for entry in read for id in entry.get("named", ()))
-            sound = len(set(to)) == len(to) and named <= set(to) and post["outcome"] == "ALLOW"
+            once = len(set(to)) == len(to) and len(set(anew)) == len(anew)
+            sound = once and named <= set(to) and post["outcome"] == "ALLOW"
         except (Refusal, KeyError, TypeError, AttributeError):
             raise ValueError("no decisions") from None
         if not sound:
             raise ValueError("decisions that contradict themselves")
         told = {(id, "released") for id in released} | {(id, "withheld") for id in named - released}
-        return cls(post=post, read=read, released=released, told=frozenset(told))
+        beside = {name: said for name, said in members.items() if name not in ("post", "read")}
+        return cls(post=post, read=read, released=released, told=frozenset(told), anew=frozenset(anew), beside=beside)
 
     def is_told_in(self, routing: bytes) -> bool:
         """Whether the list that the sender got says the same: all that it is released to, and of the others those that
@@ -57,6 +68,11 @@ class Decided:
         except (Refusal, KeyError, TypeError):
             return False
         return len(told) == len(self.told) and set(told) == self.told
+
+
+def released_by(entries: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """entries: as `read`. Raises KeyError or TypeError."""
+    return frozenset(id for entry in entries if entry["outcome"] == _RELEASED for id in entry["to"])
 
 
 DecidingAgain = Callable[[Leaf, Directory, Decided], bool]
@@ -82,6 +98,12 @@ class Items:
         """decided: None where that cannot be read."""
         self._positions.setdefault(item, position)
         self._readers[position] = None if decided is None else self._masked(decided.released | {sender})
+
+    def release(self, position: int, decided: Decided | None) -> None:
+        """What an act upon the item at this position does to it. decided: None where that cannot be read."""
+        known = self._readers[position]
+        if known is not None:
+            self._readers[position] = None if decided is None else known | self._masked(decided.anew)
 
     def position(self, item: str) -> int | None:
         return self._positions.get(item)

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from exchange.cli import (
+    control,
     doctor,
     enrolling,
     entities,
@@ -44,6 +45,7 @@ def application() -> typer.Typer:
     enrolling.add_commands(app)
     messages.add_commands(app)
     reading.add_commands(app)
+    control.add_commands(app)
     app.add_typer(participants.group(), name="participant")
     app.add_typer(entities.group(), name="entity")
     app.add_typer(keys.group(), name="key")

@@ -59,7 +59,7 @@ def _composing(act: _Act) -> Callable[..., None]:
             "crime_area": area,
             "handling": handling,
             "urgency": urgency,
-            "releasable_to": _releasable(releasable, tiers),
+            "releasable_to": circle(releasable, tiers),
             "expires": expires,
         }
         said = {
@@ -153,7 +153,7 @@ def _given(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value}
 
 
-def _releasable(text: str | None, tiers: str | None) -> dict[str, Any] | None:
+def circle(text: str | None, tiers: str | None) -> dict[str, Any] | None:
     """`ALL_MINUS:XXA,XXB` -> the member of a label."""
     if text is None and tiers is None:
         return None

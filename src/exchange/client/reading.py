@@ -3,7 +3,7 @@
 The numbers in the code are these checks:
 
     1  the bytes are a message, signed by a key that its sender was given in the directory that we folded
-    2  the key was valid when the item was released
+    2  the key was valid when the item was accepted
     3  what the signature covers is a message of a known type, for this exchange
     4  sender, originator and the name of the item are one
     5  the trail says so: the leaf of the message commits to these very bytes (where the evidence was fetched)
@@ -29,15 +29,23 @@ _JWS_LIMIT = 2 * 1024 * 1024  # bytes: above whatever limit an exchange may set
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message whose sender's signature and key were verified. token: the JWS, good to show to anybody."""
+    """A message whose sender's signature and key were verified. token: the JWS, good to show to anybody.
+
+    released_at: when it came to us, which may be long after it was accepted. newer: its last correction, where there is
+    one for us. recalled, restricted: by ourselves; nobody else is told. All this is the exchange's word.
+    """
 
     item: ItemId
     position: int
     released_at: datetime
+    accepted_at: datetime
     message: Message
     key: Key
     token: bytes
     evidence: VerifiedReceipt | None = None
+    newer: ItemId | None = None
+    recalled: bool = False
+    restricted: bool = False
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -73,10 +81,24 @@ class Reader:
         """shown: an item as it came over the wire. Raises Unproven."""
         try:
             item, position, sender = shown["item"], shown["position"], shown["sender"]
-            released_at, token = instant.parse(shown["released_at"]), shown["jws"].encode()
+            token, newer = shown["jws"].encode(), shown.get("newer")
             kid = jose.key_id_of(token, limit=_JWS_LIMIT)
             key = await self.history.key(sender, kid)
-            return self._verified(item, position, sender, released_at, token, key, evidence)
+            accepted_at = instant.parse(shown["accepted_at"])
+            message = self._verified(item, position, sender, accepted_at, token, key, evidence)
+            return Received(
+                item=message.item,
+                position=position,
+                released_at=instant.parse(shown["released_at"]),
+                accepted_at=accepted_at,
+                message=message,
+                key=key,
+                token=token,
+                evidence=evidence,
+                newer=None if newer is None else ItemId(str(newer)),
+                recalled=shown.get("recalled") is True,
+                restricted=shown.get("restricted") is True,
+            )
         except (KeyError, TypeError, AttributeError, UnicodeEncodeError):
             raise Unproven("an item is not in the protocol's form") from None
         except Refusal as refusal:
@@ -99,13 +121,13 @@ class Reader:
         item: str,
         position: int,
         sender: str,
-        released_at: datetime,
+        accepted_at: datetime,
         token: bytes,
         key: Key,
         evidence: VerifiedReceipt | None,
-    ) -> Received:
+    ) -> Message:
         opened = jose.open_jws(token, Kind.MESSAGE, {key.kid: key.verifying}, limit=_JWS_LIMIT)  # 1
-        when = released_at if evidence is None else evidence.leaf.at
+        when = accepted_at if evidence is None else evidence.leaf.at
         if key.use is not Use.MESSAGE or not was_valid(key, when):  # 2
             raise Refusal(Reason.KEY_NOT_VALID)
 
@@ -122,15 +144,7 @@ class Reader:
             tells_of_it = stated.event is Event.MESSAGE_ACCEPTED and stated.object == item and stated.key == key.kid
             if not tells_of_it or evidence.position != position or not evidence.opens(Field.MESSAGE, opened.signed):
                 raise Refusal(Reason.PROOF_WRONG)
-        return Received(
-            item=message.item,
-            position=position,
-            released_at=released_at,
-            message=message,
-            key=key,
-            token=token,
-            evidence=evidence,
-        )
+        return message
 
 
 def was_valid(key: Key, moment: datetime) -> bool:

@@ -4,6 +4,7 @@
         checkpoint          the last checkpoint known to extend all before it, a signed note
         history.jsonl       genesis, then a line for each change of the directory shown to us; verified at every start
         cursor              how far `follow` has come
+        reasons.jsonl       reasons that were sealed into restrictions, with the salts that open them
         fork/               evidence of two histories: while it is there, nothing is signed for this exchange
 
 Nothing here is believed because it lies here: the checkpoint is signed, the history verifies itself from the pin.
@@ -54,6 +55,13 @@ class State:
 
     def keep_history(self, lines: Iterable[dict[str, Any]]) -> None:
         self._write("history.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+    def reasons(self) -> list[dict[str, Any]]:
+        """{object, code, salt, stated}, in the order in which they were given."""
+        return [json.loads(line) for line in (self._read("reasons.jsonl") or "").splitlines()]
+
+    def keep_reason(self, reason: dict[str, Any]) -> None:
+        self._write("reasons.jsonl", (self._read("reasons.jsonl") or "") + json.dumps(reason) + "\n")
 
     @property
     def fork(self) -> Path | None:

@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from exchange import instant, jose, receipt, relation, routing, strictjson
-from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown
+from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown, Repeated
 from exchange.committer import Committer
 from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
 from exchange.inbox.look import Look, behind, without
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
-from exchange.participant import Caller, Participant, ParticipantId, Use
+from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
-from exchange.store import Store, StoredItem
+from exchange.store import Delivery, Store, StoredItem
 from exchange.wake import Wake
 
 PAGE = 100  # items, at most
@@ -33,6 +33,7 @@ PATIENCE = 30  # seconds of a long poll, at most
 _RECEIVED = "inbox"
 _SENT = "sent"
 ACKNOWLEDGEMENT_LIMIT = 8 * 1024  # bytes
+_ATTEMPTS = 3  # to show items that others act upon meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Inbox:
         until = self.now() + timedelta(seconds=wait)
         while True:
             with self.wake.listening(reader) as woken:
-                standing = self.standing()
+                rights, standing = self.committer.rights, self.standing()
                 look = self._look(reader, limit, standing)
                 come = await look.onward(begun)
                 left = (until - self.now()).total_seconds()
@@ -76,28 +77,29 @@ class Inbox:
                     break
         if not look.shown:
             return Page(items=(), cursor=self._sealed(come, reader, _RECEIVED), receipt=None)
-        shown, proof = await self._disclose(caller, look.shown, standing)
+        shown, proof = await self._disclose(caller, look.shown, standing, rights)
         kept = {item.position for item in shown}
         come = without(come, [item for item in look.shown if item.position not in kept])
-        come = replace(come, shown=proof.position)
+        if proof is not None:
+            come = replace(come, shown=proof.position)
         return Page(items=shown, cursor=self._sealed(come, reader, _RECEIVED), receipt=proof)
 
     async def item(self, caller: Caller, item: str) -> tuple[StoredItem, Receipt]:
         """One item that the caller sent or holds, and the evidence that it was accepted. Raises Refusal(NOT_FOUND)."""
-        standing = self.standing()
+        rights, standing = self.committer.rights, self.standing()
         found = await self._held(caller, item, standing)
-        shown, _ = await self._disclose(caller, (found,), standing)
+        shown, _ = await self._disclose(caller, (found,), standing, rights)
         if not shown:
             raise self._nothing((found,), caller, self.standing())
-        return found, await self.prove(found.position, Field.MESSAGE)
+        return shown[0], await self.prove(found.position, Field.MESSAGE)
 
     async def thread(self, caller: Caller, thread: str) -> Sequence[StoredItem]:
         """The items of a thread that the caller sent or holds, oldest first. Raises Refusal(NOT_FOUND)."""
-        standing, reader = self.standing(), caller.participant.id
+        rights, standing, reader = self.committer.rights, self.standing(), caller.participant.id
         found = await asyncio.to_thread(self.store.thread_for, reader, thread, PAGE)
         shown: Sequence[StoredItem] = self._decided(found, reader, standing)
         if shown:
-            shown, _ = await self._disclose(caller, shown, standing)
+            shown, _ = await self._disclose(caller, shown, standing, rights)
         if not shown:
             raise self._nothing(found, caller, self.standing())
         return shown
@@ -112,7 +114,7 @@ class Inbox:
             come = Progress.up_to(behind(shown[-1]))
         return Page(items=shown, cursor=self._sealed(come, reader, _SENT), receipt=None)
 
-    async def deliveries(self, caller: Caller, item: str) -> list[dict[str, Any]]:
+    async def deliveries(self, caller: Caller, item: str) -> tuple[StoredItem, list[dict[str, Any]]]:
         """For the sender of an item: who was released it, has read it, has acknowledged it; and what it was told was
         withheld. Raises Refusal(NOT_FOUND) to everybody else.
         """
@@ -123,14 +125,12 @@ class Inbox:
         states = {delivery.reader: delivery for delivery in reached}
         told: list[dict[str, Any]] = []
         for outcome in sealed:
-            delivery = states.get(outcome["participant"])
-            state = outcome["outcome"] if delivery is None else delivery.state
-            told.append({"participant": outcome["participant"], "state": state})
-            if "rule" in outcome:
-                told[-1]["rule"] = outcome["rule"]
-            if delivery is not None and delivery.at is not None:
-                told[-1]["at"] = instant.write(delivery.at)
-        return told
+            delivery = states.pop(outcome["participant"], None)
+            rule = {"rule": outcome["rule"]} if "rule" in outcome else {}
+            told.append({"participant": outcome["participant"], "state": outcome["outcome"]} | rule | _state(delivery))
+        # To whom it was released later, by others than itself.
+        told += [{"participant": delivery.reader} | _state(delivery) for delivery in states.values()]
+        return found, told
 
     async def acknowledge(self, token: bytes, caller: Caller) -> Receipt:
         """token: a compact JWS by a message key of the reader, saying that it received an item.
@@ -149,18 +149,27 @@ class Inbox:
             raise Refusal(Reason.NOT_THE_SENDER)
         if not now - OLDEST <= instant.parse(stated["made_at"]) <= now + AHEAD:
             raise Refusal(Reason.OUT_OF_TIME)
-        found = await self._held(caller, stated["item"], standing)
-        if found.sender == reader.id:
-            raise Refusal(Reason.NOT_FOUND)
-
-        outcome = await self.committer.commit(self._acknowledged(found, stated, opened, caller, standing))
-        assert not isinstance(outcome, Overtaken)  # it rests on no item
-        if isinstance(outcome, receipt.Committed):
-            return receipt.of(outcome, Field.MESSAGE)
-        return await self.prove(outcome.position, Field.MESSAGE)
+        for _ in range(_ATTEMPTS):
+            rights, standing = self.committer.rights, self.standing()
+            found = await self._held(caller, stated["item"], standing)
+            if found.sender == reader.id:
+                raise Refusal(Reason.NOT_FOUND)
+            act = self._acknowledged(found, stated, opened, caller, rights, standing)
+            outcome = await self.committer.commit(act)
+            if isinstance(outcome, receipt.Committed):
+                return receipt.of(outcome, Field.MESSAGE)
+            if isinstance(outcome, Repeated):
+                return await self.prove(outcome.position, Field.MESSAGE)
+        raise Refusal(Reason.OVERLOADED)
 
     def _acknowledged(
-        self, found: StoredItem, stated: dict[str, Any], opened: jose.VerifiedBytes, caller: Caller, standing: Standing
+        self,
+        found: StoredItem,
+        stated: dict[str, Any],
+        opened: jose.VerifiedBytes,
+        caller: Caller,
+        rights: int,
+        standing: Standing,
     ) -> Act:
         draft = Draft(
             event=Event.ITEM_ACKNOWLEDGED,
@@ -176,7 +185,7 @@ class Inbox:
                 raise self._nothing((found,), caller, standing)
             if not standing.directory.participants[caller.participant.id].keys[opened.key.kid].valid_at(now):
                 raise Refusal(Reason.KEY_NOT_VALID)
-            return self._acknowledged(found, stated, opened, caller, standing)
+            return self._acknowledged(found, stated, opened, caller, rights, standing)
 
         return Act(
             draft=draft,
@@ -184,6 +193,8 @@ class Inbox:
             policy=standing.policy.digest,
             row=row,
             again=again,
+            rests_on=(found.position,),
+            rights=rights,
         )
 
     def _look(self, reader: ParticipantId, limit: int, standing: Standing) -> Look:
@@ -213,43 +224,59 @@ class Inbox:
         return Refusal(Reason.NOT_FOUND, audited=why)
 
     async def _disclose(
-        self, caller: Caller, shown: Sequence[StoredItem], standing: Standing
-    ) -> tuple[Sequence[StoredItem], Receipt]:
+        self, caller: Caller, shown: Sequence[StoredItem], standing: Standing, rights: int
+    ) -> tuple[Sequence[StoredItem], Receipt | None]:
         """Write the leaf of what is about to be shown; where rights have changed meanwhile, show what is left.
 
-        standing: what was in force when the first of these items was decided.
+        standing, rights: what was in force, and what was known of acts upon items, before the first of these was read.
         """
         left = list(shown)
+        for _ in range(_ATTEMPTS):
+            outcome = await self.committer.commit(self._shown(caller, left, standing, rights))
+            if not isinstance(outcome, Overtaken):
+                assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
+                return tuple(left), receipt.of(outcome, Field.USER)
+            rights, standing = self.committer.rights, self.standing()
+            left = await self._anew(caller.participant.id, left, standing)
+            if not left:
+                return (), None
+        raise Refusal(Reason.OVERLOADED)
+
+    def _shown(self, caller: Caller, left: list[StoredItem], standing: Standing, rights: int) -> Act:
         for item in left:
             item.sealed.open()  # what does not open is not said to have been shown
-
-        def act(standing: Standing) -> Act:
-            positions = tuple(item.position for item in left)
-            draft = Draft(
-                event=Event.ITEMS_READ,
-                actor=caller.participant.id,
-                object=caller.participant.id,
-                key=caller.kid,
-                items=positions,
-                count=len(positions),
-                sealed={Field.USER: caller.user.encode()},
-            )
-            return Act(
-                draft=draft,
-                directory=standing.directory.version,
-                policy=standing.policy.digest,
-                row=PageShown(reader=caller.participant.id, items=positions),
-                valid_until=_next_expiry(left, standing.directory.participants[caller.participant.id], self.now()),
-                again=again,
-            )
+        positions = tuple(item.position for item in left)
+        draft = Draft(
+            event=Event.ITEMS_READ,
+            actor=caller.participant.id,
+            object=caller.participant.id,
+            key=caller.kid,
+            items=positions,
+            count=len(positions),
+            sealed={Field.USER: caller.user.encode()},
+        )
 
         def again(standing: Standing, now: datetime) -> Act:
             left[:] = self._decided(left, caller.participant.id, standing)
-            return act(standing)
+            return self._shown(caller, left, standing, rights)
 
-        outcome = await self.committer.commit(act(standing))
-        assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
-        return tuple(left), receipt.of(outcome, Field.USER)
+        return Act(
+            draft=draft,
+            directory=standing.directory.version,
+            policy=standing.policy.digest,
+            row=PageShown(reader=caller.participant.id, items=positions),
+            valid_until=_next_expiry(left, self.now()),
+            again=again,
+            rests_on=positions,
+            rights=rights,
+        )
+
+    async def _anew(self, reader: ParticipantId, items: Sequence[StoredItem], standing: Standing) -> list[StoredItem]:
+        """Those of these that may still be read, as they are by now, in their order."""
+        positions = tuple(item.position for item in items)
+        found = await asyncio.to_thread(self.store.items_held, reader, positions)
+        held = {item.position: item for item in found}
+        return self._decided([held[position] for position in positions if position in held], reader, standing)
 
     def _come(self, cursor: str | None, reader: ParticipantId, feed: str) -> Progress:
         return Progress.up_to(START) if cursor is None else self.cursors.open(cursor, reader=reader, feed=feed)
@@ -262,6 +289,10 @@ class Inbox:
         return told, self.store.deliveries(position)
 
 
-def _next_expiry(items: Sequence[StoredItem], reader: Participant, now: datetime) -> datetime | None:
-    ends = (relation.valid_until(item.label, None, now, reader.grant) for item in items)
+def _state(delivery: Delivery | None) -> dict[str, Any]:
+    return {} if delivery is None else {"state": delivery.state, "at": instant.write(delivery.at)}
+
+
+def _next_expiry(items: Sequence[StoredItem], now: datetime) -> datetime | None:
+    ends = (relation.valid_until(item.label, None, now) for item in items)
     return min((end for end in ends if end is not None), default=None)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from exchange import envelope, jose, leaf, receipt, relation, routing, strictjson
@@ -11,12 +12,13 @@ from exchange.act import Act, NewItem, Overtaken, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
 from exchange.intake.references import check_references
+from exchange.intake.ruling import OF_A_SOURCE, Rulings
 from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Classification, Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Denial, Permit, Standing, judge_post, may_post
-from exchange.receipt import Receipt
+from exchange.receipt import Committed, Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
 from exchange.schema import Schemas
@@ -35,6 +37,8 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
         Reason.TOO_MANY_RECIPIENTS,
         Reason.NO_RECIPIENTS,
         Reason.UNKNOWN_REFERENCE,
+        Reason.RECALLED,
+        Reason.ACT_WRONG,
     }
 )
 _DUTIES_OF_RESTRICTED = (
@@ -42,7 +46,8 @@ _DUTIES_OF_RESTRICTED = (
     "no offline copy and no bulk export",
 )
 # Spoken by everybody who reads, and not taken in yet: better refused than accepted without all of its checks.
-_WITHOUT_DOOR = frozenset({*envelope.RULINGS, "feedback", "permission-request", "permission-answer"})
+_WITHOUT_DOOR = frozenset({"forward", "permission-request", "permission-answer"})
+_ATTEMPTS = 3  # to post what refers to an item that others act upon meanwhile
 _FRESH_DECISIONS_AT_ONCE = 32
 
 
@@ -91,12 +96,8 @@ class Intake:
             message = envelope.parse(
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
-            _refuse_without_door(message)
-            await check_references(self.store, message, standing, now)
-            act = self._decide(verified, message, standing, now)
-            await self._let_others_run(standing)
-            outcome = await self.committer.commit(act)
-            assert not isinstance(outcome, Overtaken)  # it rests on no item
+            _refuse(message, _WITHOUT_DOOR)
+            outcome = await self._commit(verified, message)
         except Refusal as refusal:
             if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
                 earlier = await self._accepted_before(verified, sender.id)
@@ -122,7 +123,7 @@ class Intake:
             origin=standing.directory.origin,
             now=now,
         )
-        _refuse_without_door(message)
+        _refuse(message, _WITHOUT_DOOR | OF_A_SOURCE)
         await check_references(self.store, message, standing, now)
         asked = Draft(
             event=Event.QUESTION_ASKED,
@@ -141,7 +142,30 @@ class Intake:
         routed = routing.route(permit, standing, now)
         return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
-    def _decide(self, verified: VerifiedBytes, message: Message, standing: Standing, now: datetime) -> Act:
+    async def _commit(self, verified: VerifiedBytes, message: Message) -> Committed | Repeated:
+        if message.type in OF_A_SOURCE:
+            rulings = Rulings(committer=self.committer, store=self.store, standing=self.standing, now=self.now)
+            return await rulings.submit(verified, message)
+        for _ in range(_ATTEMPTS):
+            rights = self.committer.rights  # before what it refers to is read: what comes later is seen in the commit
+            standing, now = self.standing(), self.now()
+            referred = await check_references(self.store, message, standing, now)
+            act = self._decide(verified, message, referred, rights, standing, now)
+            await self._let_others_run(standing)
+            outcome = await self.committer.commit(act)
+            if not isinstance(outcome, Overtaken):
+                return outcome
+        raise Refusal(Reason.OVERLOADED)
+
+    def _decide(
+        self,
+        verified: VerifiedBytes,
+        message: Message,
+        referred: tuple[int, ...],
+        rights: int,
+        standing: Standing,
+        now: datetime,
+    ) -> Act:
         """Steps 5 and 6: a pure function of message, snapshot and time; asked again if these change meanwhile."""
         sender = standing.directory.participants[message.sender]
         key = sender.keys[verified.key.kid]
@@ -155,7 +179,9 @@ class Intake:
             policy=standing.policy.digest,
             row=_row(verified, message, routed),
             valid_until=relation.valid_until(message.label, key, now, sender.grant),
-            again=lambda standing, now: self._decide(verified, message, standing, now),
+            again=partial(self._decide, verified, message, referred, rights),
+            rests_on=referred,
+            rights=rights,
         )
 
     @staticmethod
@@ -183,8 +209,8 @@ class Intake:
             await asyncio.sleep(0)
 
 
-def _refuse_without_door(message: Message) -> None:
-    if message.type in _WITHOUT_DOOR:
+def _refuse(message: Message, types: frozenset[str]) -> None:
+    if message.type in types:
         raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type that is taken in here"),))
 
 

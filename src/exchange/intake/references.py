@@ -1,32 +1,59 @@
-"""What a message refers to: it must be the sender's to refer to. Anything else answers as if it did not exist."""
+"""What a message refers to: it must be the sender's to refer to. Anything else answers as if it did not exist.
+
+What its own sender has recalled is known to that sender, and not to be referred to any more.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from exchange import routing
-from exchange.envelope import Message
+from exchange.envelope import ItemId, Message
+from exchange.participant import ParticipantId
 from exchange.policy import Standing
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.store import Store, StoredItem
 
 _OF_A_THREAD = 100  # items of a thread that are asked whether the sender takes part in it
+_REPLIED = Fault("/in_reply_to", "names an item of this thread")
+_THREAD = Fault("/thread", "names a thread you take part in")
+_ABOUT = Fault("/body/about", "names an item you sent or hold")
 
 
-async def check_references(store: Store, message: Message, standing: Standing, now: datetime) -> None:
-    """Raises Refusal(UNKNOWN_REFERENCE)."""
-    sender = message.sender
+async def check_references(store: Store, message: Message, standing: Standing, now: datetime) -> tuple[int, ...]:
+    """-> the positions of the items that let it refer to what it names: it rests on them.
+
+    Raises Refusal(UNKNOWN_REFERENCE | RECALLED).
+    """
+    found = []
     if message.in_reply_to is not None:
-        replied = await asyncio.to_thread(store.item_for, sender, message.in_reply_to)
-        held: Sequence[StoredItem] = () if replied is None else (replied,)
-        known = replied is not None and replied.thread == message.thread
-        fault = Fault("/in_reply_to", "names an item of this thread")
+        replied = await _held(store, message.sender, message.in_reply_to)
+        found.append(_usable(replied, _REPLIED, message, standing, now))
     elif message.thread != message.item:
-        held = await asyncio.to_thread(store.thread_for, sender, message.thread, _OF_A_THREAD)
-        known = bool(held)
-        fault = Fault("/thread", "names a thread you take part in")
-    else:
-        return
-    if not known or not any(routing.reads(standing, found, sender, now) for found in held):
-        why = routing.why_hidden(standing, held, sender, now)
-        raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)
+        among = await asyncio.to_thread(store.thread_for, message.sender, message.thread, _OF_A_THREAD)
+        found.append(_usable(among, _THREAD, message, standing, now))
+    if message.type == "feedback":
+        assert message.about is not None  # its schema says so
+        found.append(_usable(await _held(store, message.sender, message.about), _ABOUT, message, standing, now))
+    return tuple(dict.fromkeys(item.position for item in found))
+
+
+async def _held(store: Store, sender: ParticipantId, item: ItemId) -> Sequence[StoredItem]:
+    found = await asyncio.to_thread(store.item_for, sender, item)
+    return () if found is None else (found,)
+
+
+def _usable(
+    held: Sequence[StoredItem], fault: Fault, message: Message, standing: Standing, now: datetime
+) -> StoredItem:
+    """The first of these that its sender may read, and that stands."""
+    sender = message.sender
+    known = [item for item in held if routing.reads(standing, item, sender, now)]
+    if fault is _REPLIED:
+        known = [item for item in known if item.thread == message.thread]
+    standing_still = [item for item in known if not item.recalled]
+    if standing_still:
+        return standing_still[0]
+    if known:
+        raise Refusal(Reason.RECALLED, faults=(fault,))
+    raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=routing.why_hidden(standing, held, sender, now))

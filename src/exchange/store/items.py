@@ -188,10 +188,13 @@ def _held_by(participant: str, *, or_sent: bool = False) -> Select[Any]:
 
 
 def _has_newer(participant: str) -> ColumnElement[bool]:
-    """The newer version is the participant's own, or was given to it."""
+    """The newer version is the participant's own, or was given to it and stands: of what was taken back or restricted
+    since, nobody is told that it was there.
+    """
     given = DELIVERY.alias("given")
     held = exists().where(given.c.item == _NEWER.c.position, given.c.reader == participant)
-    return or_(_NEWER.c.sender == participant, held)
+    stands = and_(_NEWER.c.recalled.is_(None), _NEWER.c.restricted.is_(None))
+    return or_(_NEWER.c.sender == participant, and_(held, stands))
 
 
 def _same_reader(columns: Any) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from exchange import instant
+from exchange.participant import ParticipantId
 from exchange.store import StoredItem
 
 _HEADERS = {"Cache-Control": "no-store"}
@@ -19,13 +20,25 @@ def as_text(text: str) -> Response:
     return Response(text.encode(), 200, _HEADERS, "text/plain; charset=utf-8")
 
 
-def entry(item: StoredItem) -> dict[str, Any]:
-    """One item as its readers get it: the sender's own bytes, and where they stand in the trail."""
-    return {
+def entry(item: StoredItem, viewer: ParticipantId) -> dict[str, Any]:
+    """One item as this participant gets it: the sender's own bytes, and where they stand in the trail. What its source
+    has done to it since is shown to that source alone, save that there is a newer version.
+    """
+    shown = {
         "item": item.item,
         "position": item.position,
+        "accepted_at": instant.write(item.accepted_at),
         "released_at": instant.write(item.released_at),
         "sender": item.sender,
         "type": item.type,
         "jws": item.token.decode(),
     }
+    if item.newer is not None:
+        shown["newer"] = item.newer
+    return shown | (standing(item) if item.sender == viewer else {})
+
+
+def standing(item: StoredItem) -> dict[str, Any]:
+    """What its source has done to an item, where it has done anything."""
+    done = {"recalled": item.recalled, "restricted": item.limits is not None}
+    return {name: True for name, holds in done.items() if holds}
