@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exchange import founding, shipped
 from exchange.envelope import ItemId, Message, Recipient, ToParticipant
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
-from exchange.participant import Directory, Participant, ParticipantId, Status
+from exchange.participant import Directory, Grant, Participant, ParticipantId, Status
 from exchange.policy import PolicySet, PolicyTexts, Standing, parse_texts
 from exchange.relation import HoldingFacts, ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 
@@ -43,6 +43,13 @@ def without_policy(texts: PolicyTexts, id: str) -> PolicyTexts:
     return replace(texts, policies=policies)
 
 
+GRANTED = Grant(
+    scopes=frozenset(("*/submit", "*/read", "*/forward")),
+    until=NOW + timedelta(days=365),
+    review_by=NOW + timedelta(days=365),
+)
+
+
 def participant(id: str, tier: Tier = Tier.T1, country: str = "FRA", **members: Any) -> Participant:
     named = {"id": ParticipantId(id), "name": id, "tier": tier, "country": country, "exercise": False}
     return Participant(**{**named, **members})
@@ -56,7 +63,7 @@ def network(*others: Participant) -> tuple[Participant, ...]:
         participant("ncb-ita", country="ITA", clearance=Classification.RES),
         participant("ncb-deu", country="DEU"),
         participant("ncb-bra", country="BRA"),
-        participant("ent-fra-customs", Tier.T2, "FRA"),
+        participant("ent-fra-customs", Tier.T2, "FRA", grant=GRANTED),
         participant("agy-wildlife", Tier.T3, "XXA"),
         participant("prt-museum", Tier.T4, "FRA"),
         participant("ovs-auditor", Tier.T6, "XXA"),
@@ -175,6 +182,7 @@ def participants() -> st.SearchStrategy[Participant]:
         clearance=st.sampled_from(Classification),
         exercise=unlikely(),
         status=st.sampled_from((Status.ACTIVE, Status.ACTIVE, Status.SUSPENDED)),
+        grant=st.sampled_from((GRANTED, GRANTED, replace(GRANTED, review_by=NOW - timedelta(days=1)), None)),
     )
 
 

@@ -126,6 +126,25 @@ def test_an_entity_that_nothing_was_granted_posts_nothing_and_others_need_no_gra
         assert posted_as("message", participant("somebody", tier)) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [
+        (granted("message/read"), (True, True)),
+        (granted("*/submit", "feedback/read"), (False, True)),
+        (granted("*/read", until=0 * SECOND), (False, True)),
+        (granted("*/read", review_by=0 * SECOND), (True, False)),
+        (participant("ent-fra-customs", Tier.T2), (False, False)),
+    ],
+)
+def test_an_entity_reads_what_its_bureau_granted_and_routing_does_not_ask(
+    who: Participant, may: tuple[bool, bool]
+) -> None:
+    read, routed = reading(label(), reader=who, type="message"), reading(label(), reader=who)
+
+    assert (read.granted, read.reviewed) == may
+    assert (routed.granted, routed.reviewed) == (True, True)
+
+
 def test_a_decision_is_valid_until_a_grant_may_change_it() -> None:
     grant = granted().grant
 

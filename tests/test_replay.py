@@ -10,6 +10,7 @@ from exchange import leaf, replay, routing, strictjson
 from exchange.audit import Auditor, Decided, Finding, Report
 from exchange.envelope import ToAll
 from exchange.jose import SigningKey
+from exchange.label import Tier
 from exchange.leaf import Draft, Event, Field, ItemKey
 from exchange.participant import ChangeKind
 from exchange.policy import PolicySet, PolicyTexts, Standing, may_post
@@ -217,6 +218,20 @@ def test_a_sender_that_was_suspended_was_permitted_nothing() -> None:
     shaken = standing(POLICY, *(suspended(who) if who.id == "ncb-fra" else who for who in network.network()))
 
     assert not replay.by(POLICY)(stated_by(routed), shaken.directory, decided)
+
+
+@pytest.mark.parametrize("changed", [{"until": NOW}, {"review_by": NOW}, {"scopes": frozenset(("*/read",))}], ids=str)
+def test_an_entity_without_a_grant_of_its_bureau_was_permitted_nothing(changed: dict[str, Any]) -> None:
+    entity = network.participant("ent-fra-customs", Tier.T2, grant=network.GRANTED)
+    members = [who for who in network.network() if who.id != entity.id]
+    under = standing(POLICY, *members, entity)
+    sent = message(label(originator="ent-fra-customs"), "ncb-deu")
+    routed = routing.route(may_post(POLICY, sent, entity, NOW), under, NOW)
+    decided = Decided.parse(strictjson.write(routed.for_audit()))
+    ended = standing(POLICY, *members, replace(entity, grant=replace(network.GRANTED, **changed)))
+
+    assert replay.by(POLICY)(stated_by(routed), under.directory, decided)
+    assert not replay.by(POLICY)(stated_by(routed), ended.directory, decided)
 
 
 def test_texts_that_are_no_policy_set_decide_nothing() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange import routing, strictjson
+from exchange import relation, routing, strictjson
 from exchange.envelope import Recipient, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
-from exchange.participant import Participant, ParticipantId
+from exchange.participant import Operation, Participant, ParticipantId
 from exchange.policy import Answer, PolicySet, Standing, may_post
 from exchange.refusal import Reason, Refusal
 from exchange.routing import Routing
@@ -206,7 +206,7 @@ def test_recipients_alike_share_an_entry() -> None:
 
 
 def reads(under: Standing, marked: Label, reader: Participant, now: datetime = NOW) -> bool:
-    decision = routing.may_read(under, marked, sender=SENDER, reader=reader, addressee=True, now=now)
+    decision = routing.may_read(under, marked, type="message", sender=SENDER, reader=reader, addressee=True, now=now)
     return decision.outcome is Answer.CONTENT
 
 
@@ -234,7 +234,7 @@ def routed_among(marked: Label, others: list[Participant], now: datetime = NOW) 
 def test_preview_routing_and_reading_agree_at_one_instant(
     marked: Label, others: list[Participant], second: int
 ) -> None:
-    """Save for the suspended, who show as released and do not read."""
+    """Save for the suspended and for entities without a grant, who show as released and do not read."""
     marked = replace(marked, created=NOW - timedelta(days=1), expires=NOW)
     now = NOW + timedelta(seconds=second)
 
@@ -245,7 +245,8 @@ def test_preview_routing_and_reading_agree_at_one_instant(
     assert len(routed.outcomes) == len(others)
     for outcome in routed.outcomes:
         who = outcome.participant
-        assert reads(under, marked, who, now) == (outcome.released and who.active)
+        may = relation.granted(who, "message", Operation.READ, now) and relation.reviewed(who, now)
+        assert reads(under, marked, who, now) == (outcome.released and who.active and may)
 
 
 @CALM

@@ -106,7 +106,7 @@ def participant(who: Participant) -> ParticipantFacts:
 
 def recipient(who: Participant) -> ParticipantFacts:
     """The same, as routing asks: a suspension is not published, so it withholds nothing in a sender's eyes. The
-    suspended participant stays without it, because reading asks for the real status.
+    suspended participant stays without it, because reading asks for the real status. So it is with grants: `reading`.
     """
     return ParticipantFacts(who.tier, int(who.clearance), True, who.exercise)
 
@@ -128,8 +128,8 @@ def posting(message: Message, sender: Participant, now: datetime) -> PostingFact
     return PostingFacts(
         message.minors_state_their_age,
         message.special_data_is_justified,
-        _granted(sender, message.type, Operation.SUBMIT, now),
-        _reviewed(sender, now),
+        granted(sender, message.type, Operation.SUBMIT, now),
+        reviewed(sender, now),
     )
 
 
@@ -141,9 +141,11 @@ def reading(
     addressee: bool,
     now: datetime,
     recalled: bool = False,
+    type: str | None = None,
 ) -> ReadingFacts:
     """label: with every restriction in force. addressee: whether the item was addressed to this reader, by name or as
-    one of a country, a tier or all.
+    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read is not
+    published, so it withholds nothing in a sender's eyes.
     """
     expires = label.expires
     return ReadingFacts(
@@ -152,6 +154,8 @@ def reading(
         label.releasable_to.excludes(reader.country),
         expires is not None and expires <= now,
         recalled,
+        type is None or granted(reader, type, Operation.READ, now),
+        type is None or reviewed(reader, now),
     )
 
 
@@ -159,7 +163,7 @@ def owning(source: ParticipantId, actor: ParticipantId) -> OwningFacts:
     return OwningFacts(source == actor)
 
 
-def _granted(who: Participant, type: str, operation: Operation, now: datetime) -> bool:
+def granted(who: Participant, type: str, operation: Operation, now: datetime) -> bool:
     """R04. What acts upon an item follows that: it needs a grant that is in force, and none for its own type. Who held
     an item can be told that it was taken back, and whether somebody may pass it on is asked for the item.
     """
@@ -171,7 +175,7 @@ def _granted(who: Participant, type: str, operation: Operation, now: datetime) -
     return now < grant.until if type in RULINGS else grant.covers(type, operation, now)
 
 
-def _reviewed(who: Participant, now: datetime) -> bool:
+def reviewed(who: Participant, now: datetime) -> bool:
     """R03."""
     return who.tier is not Tier.T2 or (who.grant is not None and now < who.grant.review_by)
 

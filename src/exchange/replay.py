@@ -14,10 +14,10 @@ from exchange import relation
 from exchange.audit import Decided, DecidingAgain, released_by
 from exchange.label import Classification, Handling
 from exchange.leaf import Leaf
-from exchange.participant import Directory, Participant, ParticipantId
+from exchange.participant import Directory, Operation, Participant, ParticipantId
 from exchange.policy import Asked, Door, PolicySet, parse_question, parse_texts
 from exchange.refusal import Refusal
-from exchange.relation import ItemFacts, OwningFacts, ReadingFacts
+from exchange.relation import Context, ItemFacts, OwningFacts, PostingFacts, ReadingFacts
 
 _REMEMBERED = 20_000  # questions with their answers, about 1 KB each
 _EXERCISE = frozenset({Handling.EXERCISE})
@@ -57,14 +57,24 @@ def _posted(
     """The item that was asked about, if its sender was the leaf's actor and it bore the leaf's label."""
     asked, *answer = answered(entry["asked"])
     item, rules = asked.resource, tuple(entry["rules"])
-    sender = relation.participant(_participant(directory, stated.actor))
+    sender = _participant(directory, stated.actor)
     holds = (
         answer == [entry["outcome"], rules]
-        and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, sender, rules)
+        and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, relation.participant(sender), rules)
+        and _as_granted(asked.context, sender, stated)
         and isinstance(item, ItemFacts)
         and _is_labelled(item, stated.label or {})
     )
     return item if holds and isinstance(item, ItemFacts) else None
+
+
+def _as_granted(posting: Context, sender: Participant, stated: Leaf) -> bool:
+    """Whether it says of the sender's grant what held at the time of the leaf."""
+    return (
+        isinstance(posting, PostingFacts)
+        and posting.granted == relation.granted(sender, stated.type, Operation.SUBMIT, stated.at)
+        and posting.reviewed == relation.reviewed(sender, stated.at)
+    )
 
 
 def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Directory, entry: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Who gets a message and who does not: recipients expanded from the snapshot, each released or withheld by the policy.
 
 The same test guards every later read, so a preview, the routing and a read at one instant cannot disagree. They differ
-in one thing: routing asks as if every recipient were active. A suspension is not published, so a suspended recipient
-shows as released, and stays unread because reading asks for the real status.
+in one thing: routing asks as if every recipient were active, and every entity granted. Neither is published, so a
+suspended recipient shows as released, and stays unread because reading asks for the real status and the real grant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -184,18 +184,22 @@ def may_read(
     standing: Standing,
     label: Label,
     *,
+    type: str,
     sender: ParticipantId,
     reader: Participant,
     addressee: bool,
     now: datetime,
     recalled: bool = False,
 ) -> Decision:
-    """Whether this reader may have this item now; only CONTENT means that it may. Its status counts as it really is.
+    """Whether this reader may have this item now; only CONTENT means that it may. Its status and what its bureau grants
+    it count as they really are.
 
-    label: with every restriction in force. addressee: whether the item was ever released to it. It was so because it
-    was addressed.
+    label: with every restriction in force. type: of the item. addressee: whether the item was ever released to it. It
+    was so because it was addressed.
     """
-    being = relation.reading(label, sender=sender, reader=reader, addressee=addressee, now=now, recalled=recalled)
+    being = relation.reading(
+        label, sender=sender, reader=reader, addressee=addressee, now=now, type=type, recalled=recalled
+    )
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
 
@@ -207,6 +211,9 @@ class Held(Protocol):
 
     @property
     def sender(self) -> ParticipantId: ...
+
+    @property
+    def type(self) -> str: ...
 
     @property
     def label(self) -> Label: ...
@@ -231,7 +238,13 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
     for one in held:
         label, asker = one.label.narrowed(one.limits), relation.participant(who)
         facts = relation.reading(
-            label, sender=one.sender, reader=who, addressee=one.sender != reader, now=now, recalled=one.recalled
+            label,
+            sender=one.sender,
+            reader=who,
+            addressee=one.sender != reader,
+            now=now,
+            type=one.type,
+            recalled=one.recalled,
         )
         decision = _read(standing, one, who, now)
         read.append({"item": one.item, **audited(Door.READ, asker, relation.item(label), facts, decision)})
@@ -259,6 +272,7 @@ def _read(standing: Standing, held: Held, reader: Participant, now: datetime) ->
     return may_read(
         standing,
         held.label.narrowed(held.limits),
+        type=held.type,
         sender=held.sender,
         reader=reader,
         addressee=held.sender != reader.id,

@@ -156,11 +156,11 @@ class House:
         stated = worlds.granted(entity, datetime.now(UTC)) | members
         self.change(ChangeKind.ENTITY_GRANT, self.world[bureau].officer, **stated)
 
-    def newcomer(self, id: str, country: str = "UTO", clearance: str = "OUO") -> Member:
+    def newcomer(self, id: str, country: str = "UTO", clearance: str = "OUO", tier: Tier = Tier.T1) -> Member:
         """Somebody admitted for this test alone, with keys that may be lost."""
         branch = self.world.branch()
         known = len(branch.history)
-        member = branch.admit(id, country, clearance=Classification[clearance])
+        member = branch.admit(id, country, tier, clearance=Classification[clearance])
         for entry in branch.history[known:]:
             self.carry(entry.signed.change, *entry.signed.approvals)
         self.world.members[id] = member

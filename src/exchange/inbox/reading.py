@@ -19,7 +19,7 @@ from exchange.envelope import AHEAD, OLDEST
 from exchange.inbox.look import Look, behind, without
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
-from exchange.participant import Caller, ParticipantId, Use
+from exchange.participant import Caller, Participant, ParticipantId, Use
 from exchange.policy import Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
@@ -265,7 +265,7 @@ class Inbox:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=PageShown(reader=caller.participant.id, items=positions),
-            valid_until=_next_expiry(left, self.now()),
+            valid_until=_next_expiry(left, standing.directory.participants[caller.participant.id], self.now()),
             again=again,
             rests_on=positions,
             rights=rights,
@@ -293,6 +293,6 @@ def _state(delivery: Delivery | None) -> dict[str, Any]:
     return {} if delivery is None else {"state": delivery.state, "at": instant.write(delivery.at)}
 
 
-def _next_expiry(items: Sequence[StoredItem], now: datetime) -> datetime | None:
-    ends = (relation.valid_until(item.label, None, now) for item in items)
+def _next_expiry(items: Sequence[StoredItem], reader: Participant, now: datetime) -> datetime | None:
+    ends = (relation.valid_until(item.label, None, now, reader.grant) for item in items)
     return min((end for end in ends if end is not None), default=None)
