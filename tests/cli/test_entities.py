@@ -30,6 +30,7 @@ def test_an_entity_is_admitted_granted_listed_and_ended(
     id = admitted.document["participant"]
     granted = exchange("entity", "grant", id, *WITHIN, "--scope", "message/submit", "--review-by", "2026-12-31", *rome)
     (listed,) = [one for one in exchange("entity", "list", *rome).document if one["id"] == id]
+    passed = exchange("entity", "traffic", id, *rome)
     ended = exchange("entity", "end", id, "--reason", "merged", *rome)
     (after,) = [one for one in exchange("entity", "list", *rome).document if one["id"] == id]
 
@@ -40,6 +41,7 @@ def test_an_entity_is_admitted_granted_listed_and_ended(
         "until": "2030-01-01T00:00:00Z",
         "review_by": "2026-12-31T00:00:00Z",
     }
+    assert (passed.code, passed.document) == (0, [])
     assert (after["status"], "grant" in after) == ("ended", False)
     assert exchange("doctor", "--as", enrolled.parent).code == 0
 

@@ -5,14 +5,17 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from exchange import instant
 from exchange.label import Tier
 from exchange.participant import ChangeKind
-from tests.doors.house import House
+from tests.doors.house import AUDITOR, House
+from tests.doors.test_silence import shape
 
 CUSTOMS = "ent-fra-customs"
+CANARY = "canary-77c1e0f5"
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +147,73 @@ def test_an_entity_that_was_ended_does_nothing_more(house: House) -> None:
 
     assert house[id].send(house[id].write("ncb-deu")).json()["rules"] == ["R02", "R03", "R04"]
     assert house["ncb-deu"].reads(sent)
+
+
+# What its bureau sees of it
+
+
+def traffic(house: House, viewer: str, entity: str = CUSTOMS, **asked: int) -> httpx.Response:
+    return house[viewer].get(f"/v1/entities/{entity}/traffic", **asked)
+
+
+def test_a_bureau_sees_what_its_entity_sent_and_received_and_no_content(house: House) -> None:
+    since = house.size - 1
+    sent = house[CUSTOMS].sent("ncb-ita", "ncb-deu", subject=CANARY, body={"text": CANARY})
+    received = house["ncb-ita"].sent(CUSTOMS, "ncb-deu", subject=CANARY)
+    house["ncb-ita"].sent("ncb-deu")
+
+    answer = traffic(house, "ncb-fra", after=since)
+
+    assert CANARY not in answer.text
+    assert answer.json()["next"] is None
+    assert [{name: one[name] for name in ("item", "direction", "peers")} for one in answer.json()["traffic"]] == [
+        {"item": sent["item"], "direction": "sent", "peers": ["ncb-deu", "ncb-ita"]},
+        {"item": received["item"], "direction": "received", "peers": ["ncb-ita"]},
+    ]
+    (first, _) = answer.json()["traffic"]
+    assert (first["position"], first["type"], first["classification"]) == (sent["position"], "message", "OUO")
+
+
+def test_traffic_comes_in_pages(house: House) -> None:
+    since = house.size - 1
+    items = [house[CUSTOMS].sent("ncb-ita")["item"], house["ncb-ita"].sent(CUSTOMS)["item"]]
+    items += [house[CUSTOMS].sent("ncb-ita")["item"] for _ in range(2)]
+    found: list[str] = []
+    after: int | None = since
+
+    while after is not None:
+        page = traffic(house, "ncb-fra", after=after, limit=2).json()
+        found, after = found + [one["item"] for one in page["traffic"]], page["next"]
+
+    assert found == items
+
+
+def test_a_look_at_traffic_is_an_entry(house: House) -> None:
+    since = house.size
+
+    count = len(traffic(house, "ncb-fra").json()["traffic"])
+
+    (asked,) = [e["leaf"] for e in house.leaves(since - 1) if e["leaf"]["actor"] == "ncb-fra"]
+    assert (asked["event"], asked["object"], asked["count"]) == (
+        "question.asked",
+        f"traffic of {CUSTOMS} after -1",
+        count,
+    )
+
+
+def test_traffic_is_its_bureaus_alone_and_foreign_is_absent(house: House) -> None:
+    answers = [traffic(house, viewer) for viewer in ("ncb-ita", CUSTOMS, AUDITOR, "one", "agy-drugs")]
+    answers += [traffic(house, "ncb-fra", entity) for entity in ("ncb-ita", "ncb-fra", "ent-fra-nobody")]
+
+    assert {shape(answer) for answer in answers} == {shape(traffic(house, "ncb-fra", "ent-fra-nobody"))}
+    assert {answer.json()["reason"] for answer in answers} == {"NOT_FOUND"}
+
+
+def test_a_bureau_that_is_suspended_sees_no_traffic(house: House) -> None:
+    house.suspend("ncb-fra")
+    try:
+        answer = traffic(house, "ncb-fra")
+    finally:
+        house.reinstate("ncb-fra")
+
+    assert answer.json()["reason"] == "NOT_FOUND"

@@ -23,6 +23,8 @@ READINGS: dict[str, Callable[[Store], Any]] = {
     "sent": lambda store: store.sent("ncb-fra", 5, 9),
     "items_held": lambda store: store.items_held("ncb-ita", [3, 5, 9]),
     "holders": lambda store: store.holders(5),
+    "traffic": lambda store: store.traffic("ncb-fra", 5, 9),
+    "traffic, to whom": lambda store: store._peers_of([5]),
     "deliveries": lambda store: store.deliveries(5),
     "entries": lambda store: store.entries(5, 9),
     "leaf": lambda store: store.leaf(0),

@@ -1,4 +1,4 @@
-"""`entity`: what an officer of a bureau does for its country's entities: admit, grant, end, list."""
+"""`entity`: what an officer of a bureau does for its country's entities: admit, grant, end, look."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +37,7 @@ def group() -> typer.Typer:
     app.command("grant")(_grant)
     app.command("end")(_end)
     app.command("list")(_list)
+    app.command("traffic")(_traffic)
     return app
 
 
@@ -93,6 +94,18 @@ def _list(profile: As, json: Json = False) -> None:
     columns = ("id", "name", "status", "clearance", "purposes", "crime_areas", "scopes", "until", "review_by")
     rows = [[_cell((one | one.get("grant", {})).get(name)) for name in columns] for one in found]
     show(json, found, table(columns, rows, nothing="Your bureau has no entities."))
+
+
+def _traffic(entity: Id, profile: As, json: Json = False) -> None:
+    """What an entity of your bureau sent and received, without the content. Your look is recorded."""
+
+    async def moved(client: Client) -> list[dict[str, Any]]:
+        return [dict(one) async for one in client.officer.traffic(entity)]
+
+    found = ask(profile, moved)
+    columns = ("position", "at", "direction", "item", "type", "classification", "peers")
+    rows = [[_cell(one.get(name)) for name in columns] for one in found]
+    show(json, found, table(columns, rows, nothing="Nothing passed yet."))
 
 
 def _granted(

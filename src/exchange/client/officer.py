@@ -1,9 +1,10 @@
 """What officers do: propose changes of the directory, look at those that wait, approve them; and the policy set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from ulid import ULID
 
@@ -141,6 +142,26 @@ class Officer:
     async def end_entity(self, entity: str, reason: str = "") -> Proposed:
         """As an officer of its bureau: the entity takes part no more, from this change on and for ever."""
         return await self.propose(ChangeKind.ENTITY_END, participant=entity, **({"reason": reason} if reason else {}))
+
+    async def traffic(self, entity: str) -> AsyncIterator[Mapping[str, Any]]:
+        """As the bureau of an entity: what it sent and received, oldest first, as the exchange tells it.
+
+        {item, position, at, direction, type, classification, peers}. The exchange records each page that is looked at.
+        """
+        after = -1
+        while True:
+            page = (await self.wire.get(f"/v1/entities/{quote(entity)}/traffic", after=after)).object()
+            self.watch.verify(page.get("receipt"), "the question")
+            try:
+                for one in page["traffic"]:
+                    yield dict(one)
+                upto = page["next"]
+            except _MALFORMED:
+                raise Unproven("the traffic is not in the protocol's form") from None
+            if type(upto) is not int or upto <= after:
+                break
+            after = upto
+        await self.watch.settle()
 
     def sign(self, kind: ChangeKind, **content: Any) -> bytes:
         """-> the change as a JWS. Raises Refused where it does not fit its schema."""

@@ -19,13 +19,14 @@ from exchange.participant import (
     Change,
     ChangeKind,
     Judged,
+    Participant,
     SignedChange,
 )
 from exchange.policy import Standing, may_inspect
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
-from exchange.registry import look
-from exchange.registry.shown import Viewer, history_entry
+from exchange.registry import look, shown
+from exchange.registry.shown import Viewer
 from exchange.schema import Schemas
 from exchange.store import Store, StoredChange
 
@@ -73,12 +74,12 @@ class Registry:
         genesis, found, waiting = await asyncio.to_thread(self._history, after, limit)
         standing = self.standing()
         viewer = self._viewer(standing, caller)
-        shown = [change for change in found if viewer.sees(change)]
-        if viewer.oversees_any(shown):
-            await self._overseen(standing, caller, f"directory changes after {after}", len(shown))
+        visible = [change for change in found if viewer.sees(change)]
+        if viewer.oversees_any(visible):
+            await self._overseen(standing, caller, f"directory changes after {after}", len(visible))
         answer: dict[str, Any] = {
             "genesis": genesis,
-            "changes": [history_entry(change) for change in shown],
+            "changes": [shown.history_entry(change) for change in visible],
             "next": found[-1].position if len(found) == limit else None,
         }
         if viewer.runs:
@@ -117,6 +118,31 @@ class Registry:
         if texts is None:
             raise Refusal(Reason.NOT_FOUND)
         return {"digest": digest, **strictjson.parse_object(texts, limit=1 << 20)}
+
+    async def traffic(self, caller: Caller, entity: str, *, after: int, limit: int) -> dict[str, Any]:
+        """For the bureau of an entity: what it sent and was given by acts beyond this position, without the content.
+
+        Raises Refusal(NOT_FOUND) to everybody else, whether or not there is such an entity.
+        """
+        standing = self.standing()
+        if not _answers_for(standing, caller.participant, entity):
+            raise Refusal(Reason.NOT_FOUND)
+        moved = await asyncio.to_thread(self.store.traffic, entity, after, limit)
+        seen = await look.record(
+            self.committer,
+            standing,
+            caller,
+            at=f"traffic of {entity} after {after}",
+            count=len(moved),
+            may=lambda standing, who: _answers_for(standing, who, entity),
+            otherwise=Reason.NOT_FOUND,
+        )
+        return {
+            "entity": entity,
+            "traffic": [shown.movement(one) for one in moved],
+            "next": moved[-1].position if len(moved) >= limit else None,
+            "receipt": seen.wire(),
+        }
 
     async def _record(self, signed: SignedChange, caller: Caller) -> Recorded:
         standing, now = self.standing(), self.now()
@@ -213,6 +239,12 @@ class Registry:
             "opening": jose.encode(sealed.key.salt(Field.GENESIS)),
         }
         return genesis, list(self.store.changes(after, limit)), list(self.store.proposals())
+
+
+def _answers_for(standing: Standing, who: Participant, entity: str) -> bool:
+    """Whether this is the entity's bureau, as it stands now."""
+    bureau, subject = standing.directory.get(who.id), standing.directory.get(entity)
+    return bureau is not None and bureau.active and subject is not None and subject.bureau == bureau.id
 
 
 def _check_policy(change: Change) -> None:

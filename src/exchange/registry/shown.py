@@ -8,12 +8,12 @@ they concern (an entity's to its bureau, too), to the operator, and to oversight
 from dataclasses import dataclass
 from typing import Any, Self
 
-from exchange import instant, jose
+from exchange import instant, jose, leaf
 from exchange.label import Tier
 from exchange.leaf import Field
 from exchange.participant import Grant, Key, Participant
 from exchange.policy import Standing, may_inspect
-from exchange.store import StoredChange
+from exchange.store import Movement, StoredChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,20 @@ def history_entry(change: StoredChange) -> dict[str, Any]:
         "change": change.signed.change.decode(),
         "approvals": [a.decode() for a in change.signed.approvals],
         "opening": jose.encode(change.key.salt(Field.CHANGE)),
+    }
+
+
+def movement(moved: Movement) -> dict[str, Any]:
+    """What passed, as the bureau of an entity is shown it."""
+    label = leaf.read(moved.leaf).label or {}
+    return {
+        "item": moved.item,
+        "position": moved.position,
+        "at": instant.write(moved.at),
+        "direction": "sent" if moved.sent else "received",
+        "type": moved.type,
+        "classification": label.get("classification"),
+        "peers": list(moved.peers),
     }
 
 

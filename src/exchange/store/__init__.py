@@ -32,6 +32,7 @@ from exchange.store.held import (
     Beside,
     Delivery,
     Found,
+    Movement,
     Place,
     Sealed,
     StoredChange,
@@ -44,6 +45,7 @@ from exchange.store.kept import KeptRows
 from exchange.store.listener import Listener
 from exchange.store.notices import Heard
 from exchange.store.single_use import InMemory, SingleUse, Unlogged
+from exchange.store.traffic import TrafficRows
 from exchange.store.trail import TrailRows
 from exchange.store.vault import KeyWrap
 from exchange.store.writing import Transaction, Writer
@@ -57,6 +59,7 @@ __all__ = [
     "HeadBehind",
     "HeadForged",
     "KeyWrap",
+    "Movement",
     "NewBatch",
     "OutcomeUnknown",
     "Place",
@@ -76,7 +79,7 @@ __all__ = [
 ]
 
 
-class Store(ItemRows, TrailRows, DirectoryRows, KeptRows):
+class Store(ItemRows, TrailRows, DirectoryRows, KeptRows, TrafficRows):
     """An exchange's database, open. Made by `open`.
 
     Its readings raise Refusal(STORE_UNAVAILABLE) where the database does not answer, and Tampered where a row was

@@ -1,7 +1,7 @@
 """What the store gives back: the domain's types, no rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -68,6 +68,25 @@ class Delivery:
     reader: ParticipantId
     state: Literal["released", "read", "acknowledged"]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """An item that a participant sent or was given. position, at: of the act that did so. leaf: of the item.
+
+    peers: to whom it was given, or by whom it was sent.
+    """
+
+    position: int
+    at: datetime
+    item: ItemId
+    sent: bool
+    type: str
+    leaf: bytes
+    peers: tuple[ParticipantId, ...]
+
+    def among(self, peers: Iterable[ParticipantId]) -> "Movement":
+        return replace(self, peers=tuple(peers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

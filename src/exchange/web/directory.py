@@ -11,6 +11,7 @@ from exchange.web.edge import JOSE, NAME, NAMES, Edge
 from exchange.web.render import as_json
 
 _After = Annotated[int, Query(ge=0, le=2**53 - 1)]
+_Begun = Annotated[int, Query(ge=-1, le=2**53 - 1)]
 _Limit = Annotated[int, Query(ge=1, le=500)]
 _Name = Annotated[str, Path(max_length=NAME, pattern=NAMES)]
 
@@ -39,6 +40,11 @@ def add_routes(app: FastAPI, registry: Registry, edge: Edge) -> None:
         """Another officer's approval of a change that waits for it."""
         token = await edge.body(request, limit=APPROVAL_LIMIT, media_type=JOSE)
         return _recorded(await registry.approve(change, token, caller))
+
+    @app.get("/v1/entities/{entity}/traffic", operation_id="traffic", tags=["directory"])
+    async def traffic(caller: Calling, entity: _Name, after: _Begun = -1, limit: _Limit = 500) -> Response:
+        """For the bureau of an entity: what it sent and received, without the content. Each look is recorded."""
+        return as_json(await registry.traffic(caller, entity, after=after, limit=limit))
 
     @app.get("/v1/policies/{digest}", operation_id="policy", tags=["directory"])
     async def policy(caller: Calling, digest: _Name) -> Response:
