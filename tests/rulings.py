@@ -19,6 +19,13 @@ LIFTED: dict[str, Any] = {"lifted": True}
 ONLY_ITALY: dict[str, Any] = {"releasable_to": {"mode": "ONLY", "include": ["ITA"]}}
 
 
+def posted(standing: Standing, *, sender: str = "ncb-fra", readers: tuple[str, ...], **members: Any) -> Act:
+    """A message of which the trail says to whom it was released."""
+    act = message(standing, sender=sender, readers=readers, **members)
+    given = {"asked": "", "outcome": "CONTENT", "rules": [], "to": list(readers)}
+    return _decided(_bearing(act, {}), {"post": {}, "read": [given]})
+
+
 def ruling(
     standing: Standing,
     effect: Effect,
@@ -35,21 +42,14 @@ def ruling(
     """item: the position it is about. rights: what was known when it was read. readers: of a correction or a forward,
     whom it goes to; a recall and a restriction go to those who have read the item, if `told` does not say otherwise.
     """
-    act = message(standing, sender=sender, readers=readers, **members)
-    plain = item_of(act)
-    stated: dict[str, Any] = {"id": plain.ulid, "label": worlds.label(originator=sender), "body": body or {}}
-    header = jose.encode(strictjson.write({"alg": "ES256", "typ": Kind.MESSAGE.value}))
-    token = f"{header}.{jose.encode(strictjson.write(stated))}.{jose.encode(bytes(64))}".encode()
+    act = _bearing(message(standing, sender=sender, readers=readers, **members), body or {})
     ruled = Ruling(item=item, effect=effect, anew=tuple(map(ParticipantId, anew)))
-    row = replace(plain, type=effect.value, thread=plain.item, token=token, ruling=ruled)
-    sealed = {**act.draft.sealed, Field.MESSAGE: row.signed}
-    draft = replace(act.draft, type=effect.value, items=(item,), sealed=sealed)
-    base = replace(act, draft=draft, row=row, rests_on=(item,), rights=rights)
+    row, draft = replace(item_of(act), type=effect.value, ruling=ruled), replace(act.draft, type=effect.value)
+    base = replace(act, draft=replace(draft, items=(item,)), row=row, rests_on=(item,), rights=rights)
 
     def finished(readers: Readers) -> Act:
-        decisions: dict[str, Any] = {"read": [], "told": list(readers), "anew": list(ruled.anew)}
-        known = {**sealed, Field.DECISIONS: strictjson.write(decisions)}
-        return replace(base, draft=replace(draft, sealed=known), row=replace(row, readers=readers))
+        decisions = {"read": [], "told": list(readers), "anew": list(ruled.anew)}
+        return _decided(replace(base, row=replace(row, readers=readers)), decisions)
 
     if effect in (Effect.RECALL, Effect.RESTRICTION):
         return replace(base, finish=lambda readers: finished(told(readers)))
@@ -64,3 +64,21 @@ def recall(running: Gateway, item: int, **members: Any) -> Act:
 def resting(act: Act, *items: int, rights: int) -> Act:
     """The act, decided by these items as they were when the rights were known."""
     return replace(act, rests_on=items, rights=rights)
+
+
+def _bearing(act: Act, body: dict[str, Any]) -> Act:
+    """With a token that bears its label and this body."""
+    row = item_of(act)
+    stated: dict[str, Any] = {"id": row.ulid, "label": worlds.label(originator=row.sender), "body": body}
+    header = jose.encode(strictjson.write({"alg": "ES256", "typ": Kind.MESSAGE.value}))
+    token = f"{header}.{jose.encode(strictjson.write(stated))}.{jose.encode(bytes(64))}".encode()
+    row = replace(row, thread=row.item, token=token)
+    return _sealing(replace(act, row=row), Field.MESSAGE, row.signed)
+
+
+def _decided(act: Act, decisions: dict[str, Any]) -> Act:
+    return _sealing(act, Field.DECISIONS, strictjson.write(decisions))
+
+
+def _sealing(act: Act, name: Field, text: bytes) -> Act:
+    return replace(act, draft=replace(act.draft, sealed={**act.draft.sealed, name: text}))
