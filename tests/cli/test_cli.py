@@ -523,3 +523,33 @@ def _policies(tmp_path: Path) -> Path:
     from exchange import shipped
 
     return Path(shutil.copytree(str(shipped.folder("policies")), tmp_path / "policies"))
+
+
+# Control after sending
+
+
+def test_an_item_is_restricted_lifted_corrected_and_recalled(exchange: Command, community: Community) -> None:
+    fra, ita = community.profile("ncb-fra"), community.copy_of("ncb-ita").folder
+    item = sent(exchange, community, "--to", "ncb-ita", OUO)["item"]
+    assert exchange("show", item, "--as", ita).code == 0
+
+    restricted = exchange("restrict", item, "--releasable", "ONLY:DEU", "--reason", "INV-9", "--as", fra, "--json")
+    hidden = exchange("show", item, "--as", ita)
+    lifted = exchange("lift", item, "--as", fra, "--json")
+    corrected = exchange("correct", item, "--text", "hallo", "--as", fra, "--json")
+    shown = exchange("show", item, "--as", ita, "--json")
+    listed = exchange("thread", item, "--as", ita)
+    recalled = exchange("recall", item, "--ground", "ERROR", "--as", fra, "--json")
+    words = exchange("recall", item, "--ground", "ERROR", "--as", fra)
+
+    assert [one.document["told"] for one in (restricted, lifted, corrected, recalled)] == [["ncb-ita"]] * 4
+    assert hidden.code != 0
+    assert shown.document["newer"] == corrected.document["item"]
+    assert "corrected by" in listed.out
+    assert words.code != 0
+    assert "recalled" in words.err
+
+
+@pytest.mark.parametrize("words", [("restrict",), ("correct",)])
+def test_an_act_without_content_is_wrong_usage(words: tuple[str, ...], exchange: Command, community: Community) -> None:
+    assert exchange(*words, "ncb-fra:x", "--as", community.profile("ncb-fra")).code == 2

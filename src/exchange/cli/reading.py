@@ -62,6 +62,7 @@ async def _follow(profile: Path, json: bool) -> None:
 def _show(item: Item, profile: As, json: Json = False) -> None:
     """One item in full, with the evidence that the trail accepted these very bytes."""
     one = ask(profile, lambda client: client.message(item))
+    done = [word for word, holds in (("recalled", one.recalled), ("restricted", one.restricted)) if holds]
     facts = [
         ("item", one.item),
         ("from", one.message.sender),
@@ -73,6 +74,8 @@ def _show(item: Item, profile: As, json: Json = False) -> None:
         ("subject", one.message.subject),
         ("label", dumps(one.document["label"])),
         ("sent at", one.document["sent_at"]),
+        ("corrected by", one.newer),
+        ("by us", " and ".join(done)),
         ("attachments", ", ".join(a["name"] for a in one.document.get("attachments", ()))),
     ]
     body = [(name, value if isinstance(value, str) else dumps(value)) for name, value in one.document["body"].items()]
@@ -144,13 +147,15 @@ def _tell_doubtful(one: Doubtful) -> None:
 def _row(one: Received) -> Sequence[object]:
     label = one.message.label
     marks = " ".join([label.classification.name, *sorted(label.handling)])
-    return (one.item, one.message.type, marks, one.message.subject, f"{one.released_at:%Y-%m-%d %H:%M:%S}Z")
+    subject = one.message.subject if one.newer is None else f"{one.message.subject} (corrected by {one.newer})"
+    return (one.item, one.message.type, marks, subject, f"{one.released_at:%Y-%m-%d %H:%M:%S}Z")
 
 
 def _brief(one: Received) -> dict[str, Any]:
-    return {
+    brief = {
         "item": one.item,
         "position": one.position,
+        "accepted_at": instant.write(one.accepted_at),
         "released_at": instant.write(one.released_at),
         "sender": one.message.sender,
         "type": one.message.type,
@@ -161,3 +166,5 @@ def _brief(one: Received) -> dict[str, Any]:
         "verified": True,
         "document": dict(one.document),
     }
+    since = {"newer": one.newer, "recalled": one.recalled, "restricted": one.restricted}
+    return brief | {name: said for name, said in since.items() if said}
