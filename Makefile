@@ -40,7 +40,7 @@ serve: compiled ## serve a training exchange from ./.exchange, made if it is not
 	@$(BIN)/exchange serve $(SERVED)
 
 test: compiled ## run the tests, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # In the order of what is found soonest; the tests last, so that their closing lines are the last lines.
 check: format-check lint types imports test ## all that must pass: format, lint, types, import contracts, tests

@@ -1,10 +1,15 @@
-"""What all tests may ask for: a store, a fresh database, an installed exchange. The last line names the stores."""
+"""What all tests may ask for: a store, a fresh database, an installed exchange, a word at the end of the run.
+
+The run is shared among processes (pytest-xdist), file by file; what each has to say at the end is gathered here. The
+last line names the stores.
+"""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +23,7 @@ settings.register_profile("exchange", deadline=None)
 settings.load_profile("exchange")
 
 STORES_THAT_RAN = pytest.StashKey[dict[StoreName, str]]()
+SAID = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +66,33 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix
 
 
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Has a line stand at the end of the run, whatever becomes of the test: a seed, a share, a count."""
+    return request.config.stash.setdefault(SAID, []).append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes tells the one that reports."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput |= {"stores": config.stash.get(STORES_THAT_RAN, {}), "said": config.stash.get(SAID, [])}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    told = getattr(node, "workeroutput", {})  # nothing, if it crashed
+    node.config.stash.setdefault(STORES_THAT_RAN, {}).update(told.get("stores", {}))
+    node.config.stash.setdefault(SAID, []).extend(told.get("said", ()))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """After everything else, pytest's own closing line too: which stores the tests really ran on."""
     ran = config.stash.get(STORES_THAT_RAN, {})
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if ran and reporter is not None:
+    if reporter is None:
+        return
+    for line in config.stash.get(SAID, []):
+        reporter.write_line(line)
+    if ran:
         reporter.write_line("stores: " + ", ".join(f"{name} {ran[name]}" for name in STORES if name in ran))

@@ -5,7 +5,7 @@ import base64
 import functools
 import os
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -40,12 +40,12 @@ class Grown:
 
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Grown:
+def grown(tmp_path_factory: pytest.TempPathFactory, warm: Warm, say: Callable[[str], None]) -> Grown:
     community = crowd.found(tmp_path_factory.mktemp("growth"), warm)
     asyncio.run(crowd.settle(community, READER))
     warm.stop(community.served)
     seed = int(os.environ.get("EXCHANGE_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"seed {seed}")
+    say(f"growth: seed {seed}")
     notes = asyncio.run(_grow(community, random.Random(seed)))
     trail = TrailVerifier.from_vkey(community.served.pin.trail_key)
     heads = sorted(map(trail.open, notes), key=lambda head: head.size)

@@ -93,7 +93,7 @@ def community(tmp_path: Path, store: Store, warm: Warm) -> Community:
 
 
 async def test_what_was_acknowledged_outlives_every_kill_and_stands_once(
-    community: Community, store: Store, warm: Warm, capsys: pytest.CaptureFixture[str]
+    community: Community, store: Store, warm: Warm, say: Callable[[str], None]
 ) -> None:
     seed = int(os.environ.get("EXCHANGE_SEED") or random.SystemRandom().randrange(2**32))
     chance, served = random.Random(seed), community.served
@@ -110,9 +110,10 @@ async def test_what_was_acknowledged_outlives_every_kill_and_stands_once(
     warm.stop(served)
 
     accepted = crowd.accepted(served.folder)
-    with capsys.disabled():
-        print(f"\nkills on {store.name}: {KILLS[store.name]}, seed {seed}", end=", ")
-        print(f"{len(book.told)} acknowledged, {book.repeats} of them only when sent again")
+    say(
+        f"kills on {store.name}: {KILLS[store.name]}, seed {seed}, {len(book.told)} acknowledged, "
+        f"{book.repeats} of them only when sent again"
+    )
     assert book.wrong == []
     assert max(Counter(item for item, _ in accepted).values()) == 1
     assert dict(accepted) == book.told

@@ -5,7 +5,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -96,7 +96,7 @@ async def posted(desks: dict[str, Desk], mutants: Iterator[tuple[str, Mutant]]) 
 
 
 async def test_no_mutation_of_a_good_message_is_accepted_and_each_stage_refuses_its_share(
-    community: Community, warm: Warm, capsys: pytest.CaptureFixture[str]
+    community: Community, warm: Warm, say: Callable[[str], None]
 ) -> None:
     seed = int(os.environ.get(_SEED) or random.SystemRandom().randrange(2**32))
     names = (CLEARED, READER, UNCLEARED, AUDITOR)
@@ -116,9 +116,8 @@ async def test_no_mutation_of_a_good_message_is_accepted_and_each_stage_refuses_
     statuses = Counter(answered.status for _, _, answered in answers)
     reasons = Counter(_reason(answered) for level, _, answered in answers if level != "malleated")
     shares = {stage: sum(reasons[reason] for reason in those) / MUTATIONS for stage, those in STAGES.items()}
-    with capsys.disabled():
-        print(f"\nmutations: {MUTATIONS}, seed {seed} ({_SEED}={seed} repeats them)")
-        print("refused at " + ", ".join(f"{stage} {share:.1%}" for stage, share in shares.items()))
+    say(f"mutations: {MUTATIONS}, seed {seed} ({_SEED}={seed} repeats them)")
+    say("refused at " + ", ".join(f"{stage} {share:.1%}" for stage, share in shares.items()))
     taken = [(level, mutant) for level, mutant, answered in answers if answered.status < 300]
     accepted = [(level, _shown(mutant)) for level, mutant in taken if level != "malleated"]
     positions = {json.loads(answered.body)["position"] for answered in first.values()}
