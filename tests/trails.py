@@ -166,6 +166,36 @@ class HandMadeTrail:
             )
         )
 
+    def act_upon(
+        self,
+        *items: int,
+        type: str = "recall",
+        sender: str = "ncb-fra",
+        told: Sequence[str] = (),
+        anew: Sequence[str] = (),
+    ) -> int:
+        """items: by position; one, where it is as it should be. told: who is told, or of a forward who gets it."""
+        released = [{"outcome": "released", "participant": id} for id in told]
+        members = {"post": decisions()["post"], "read": [], "told": list(told), "anew": list(anew)}
+        return self.add(
+            Draft(
+                event=Event.MESSAGE_ACCEPTED,
+                actor=sender,
+                object=f"{sender}:{ULID.from_datetime(self.now())}",
+                type=type,
+                label={"classification": "OUO", "handling": ["EXERCISE"], "urgency": "U3"},
+                rules=("owner",),
+                key=self.message_key.public.kid,
+                items=items,
+                sealed={
+                    Field.MESSAGE: b"header.payload",
+                    Field.ROUTING: strictjson.write(released),
+                    Field.DECISIONS: strictjson.write(members),
+                    Field.USER: b"desk",
+                },
+            )
+        )
+
     def acknowledge(self, item: int, reader: str = "ncb-ita") -> int:
         """item: its position."""
         return self.add(

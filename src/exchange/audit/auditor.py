@@ -12,11 +12,14 @@ trail's key and, if it is given, the hash of the genesis leaf. The numbers in th
        signed bytes themselves, the signature verifies
     7  what was read or acknowledged had been accepted before, and was released to whoever did it or is its own;
        nothing was accepted twice
-    8  what was decided about each message is what the policy set in force decides of what is asked there, of the
+    8  an act upon an item is its source's, or a forward by somebody who has it; a recall and a restriction are told to
+       exactly those who had been shown the item; behind a recall nobody is shown it but its source, and nothing acts
+       upon it
+    9  what was decided about each message is what the policy set in force decides of what is asked there, of the
        participants as the directory has them and of the label as the leaf has it; its sender was told the same
-    9  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
+   10  the root over all leaves is the signed one, and every earlier signed root is a prefix of it
 
-Check 8 takes an engine for policies, which a client alone does not have: it is handed in, or the report says that it
+Check 9 takes an engine for policies, which a client alone does not have: it is handed in, or the report says that it
 was not done.
 """
 
@@ -235,8 +238,7 @@ class Auditor:
                     self._note(position, "the item is not its actor's, or was accepted before")
                 decided = self._decided(position, stated, entry)
                 self._items.accept(stated.object, position, sender=stated.actor, decided=decided)
-                for about in filter(self._items.has, stated.items):
-                    self._items.release(about, decided)
+                self._check_acts(position, stated, decided)
             case Event.ITEM_ACKNOWLEDGED:
                 item = self._items.position(stated.object)
                 if item is None:
@@ -245,8 +247,22 @@ class Auditor:
                     self._note(position, f"{stated.actor} acknowledges an item that was not released to it")
             case _ if not all(map(self._items.has, stated.items)):
                 self._note(position, "it shows an item that was never accepted")
-            case Event.ITEMS_READ if not all(self._items.may_be_shown(item, stated.actor) for item in stated.items):
-                self._note(position, f"it shows {stated.actor} an item that was not released to it")
+            case Event.ITEMS_READ:
+                hidden = [item for item in stated.items if not self._items.may_be_shown(item, stated.actor)]
+                if hidden:
+                    why = "taken back" if all(map(self._items.was_taken, hidden)) else "not released to it"
+                    self._note(position, f"it shows {stated.actor} an item that was {why}")
+                for item in stated.items:
+                    self._items.show(item, stated.actor)
+
+    def _check_acts(self, position: int, stated: Leaf, decided: Decided | None) -> None:
+        for item in stated.items:  # 8
+            if not self._items.has(item) or item == position:
+                self._note(position, "it acts upon an item that was never accepted")
+                continue
+            wrong = self._items.act_upon(item, stated, decided)
+            if wrong is not None:
+                self._note(position, wrong)
 
     def _decided(self, position: int, stated: Leaf, entry: Entry) -> Decided | None:
         """What the leaf commits to as decided, if there is that and it can be read."""
@@ -260,7 +276,7 @@ class Auditor:
         except ValueError:
             self._note(position, "its decisions are none, or contradict themselves")
             return None
-        if not decided.is_told_in(told):  # 8
+        if not decided.is_told_in(told):  # 9
             self._note(position, "its sender was told something else than what was decided")
         self._decide_again(position, stated, decided)
         return decided
@@ -281,7 +297,7 @@ class Auditor:
         return opening.text if opening is not None and fits else None
 
     def _compare_root(self, size: int) -> None:
-        wanted = self._roots.get(size)  # 9
+        wanted = self._roots.get(size)  # 10
         if wanted is not None and wanted != self._tree.root():
             self._note(None, f"the first {size} entries are not those of an earlier signed checkpoint")
         if size == self._checkpoint.size and self._tree.root() != self._checkpoint.root:

@@ -10,6 +10,7 @@ had read the item and are told; `before` and `after`, as `read`, what its holder
 `anew`, the ids of those to whom it is released by that; `submit`, as `post`, about what the act says.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from exchange.refusal import Refusal
 _LIMIT = 1 << 20  # bytes of decisions, or of a routing: 256 recipients with all that was asked of each are a tenth
 _RELEASED = "CONTENT"
 _DEPTH = 6
+
+_RECALL, _FORWARD = "recall", "forward"
+_TOLD_TO_READERS = frozenset({_RECALL, "restriction"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,40 +87,79 @@ Deciding = Callable[[Mapping[str, Any]], DecidingAgain]
 
 
 @dataclass(slots=True)
-class Items:
-    """Every item that was accepted so far and who may have been shown it.
+class _Item:
+    """readers: who may be shown it; None: nobody can tell. shown: who was. taken: it was recalled."""
 
-    Readers are bits of a number, a bit for each participant that was ever released anything: an item costs some 300
+    source: str
+    readers: int | None
+    shown: int = 0
+    taken: bool = False
+
+
+@dataclass(slots=True)
+class Items:
+    """Every item that was accepted so far, who may be shown it, and who was.
+
+    Readers are bits of a number, a bit for each participant that was ever released anything: an item costs some 350
     bytes with its id, however many it was released to.
     """
 
     _positions: dict[str, int] = field(default_factory=dict)  # by item
-    _readers: dict[int, int | None] = field(default_factory=dict)  # by position; None: nobody can tell
+    _items: dict[int, _Item] = field(default_factory=dict)  # by position
     _bits: dict[str, int] = field(default_factory=dict)
 
     def accept(self, item: str, position: int, *, sender: str, decided: Decided | None) -> None:
         """decided: None where that cannot be read."""
         self._positions.setdefault(item, position)
-        self._readers[position] = None if decided is None else self._masked(decided.released | {sender})
-
-    def release(self, position: int, decided: Decided | None) -> None:
-        """What an act upon the item at this position does to it. decided: None where that cannot be read."""
-        known = self._readers[position]
-        if known is not None:
-            self._readers[position] = None if decided is None else known | self._masked(decided.anew)
+        readers = None if decided is None else self._masked(decided.released | {sender})
+        self._items[position] = _Item(sys.intern(sender), readers)
 
     def position(self, item: str) -> int | None:
         return self._positions.get(item)
 
     def has(self, position: int) -> bool:
-        return position in self._readers
+        return position in self._items
 
     def may_be_shown(self, position: int, reader: str) -> bool:
-        """To its sender, and to whom it was released. Where its decisions are missing or broken, which is a finding of
-        its own, nobody is accused for them.
+        """To its sender, and to whom it was released, if it was not taken back from them. Where its decisions are
+        missing or broken, which is a finding of its own, nobody is accused for them.
         """
-        readers = self._readers[position]
+        readers = self._items[position].readers
         return readers is None or bool(readers & self._bits.get(reader, 0))
+
+    def was_taken(self, position: int) -> bool:
+        return self._items[position].taken
+
+    def show(self, position: int, reader: str) -> None:
+        item = self._items[position]
+        if item.source != reader:
+            item.shown |= self._masked(frozenset({reader}))
+
+    def act_upon(self, position: int, stated: Leaf, decided: Decided | None) -> str | None:
+        """What an act does to the item at this position. -> what is wrong with the act.
+
+        decided: None where that cannot be read.
+        """
+        item = self._items[position]
+        wrong = self._contradiction(position, stated, decided)
+        if stated.type == _RECALL:
+            item.readers, item.taken = self._masked(frozenset({item.source})), True
+        elif item.readers is not None:
+            item.readers = None if decided is None else item.readers | self._masked(decided.anew)
+        return wrong
+
+    def _contradiction(self, position: int, stated: Leaf, decided: Decided | None) -> str | None:
+        item = self._items[position]
+        if stated.type == _FORWARD:
+            if not self.may_be_shown(position, stated.actor):
+                return "it passes on an item that was not released to its actor"
+        elif stated.actor != item.source:
+            return "it acts upon an item that is not its actor's"
+        if item.taken:
+            return "it acts upon an item that was taken back"
+        if stated.type in _TOLD_TO_READERS and decided is not None and self._masked(decided.released) != item.shown:
+            return "those whom it tells are not those who had been shown the item"
+        return None
 
     def _masked(self, readers: frozenset[str]) -> int:
         mask = 0
