@@ -96,11 +96,18 @@ class Desk:
 
     def document(self, *recipients: str, text: str = "as seen") -> dict[str, Any]:
         """An envelope of now, to these."""
-        author = Author(
-            participant=self.member.id, user="desk", origin=self.net.pin.origin, training=True, now=datetime.now(UTC)
-        )
-        written = compose(author, type="message", subject="Seen", body={"text": text}, recipients=recipients)
+        written = compose(self._author, type="message", subject="Seen", body={"text": text}, recipients=recipients)
         return dict(written.document)
+
+    def act(self, type: str, item: str, body: Mapping[str, Any]) -> bytes:
+        """Of its source upon an item that began its thread."""
+        written = compose(self._author, type=type, subject="An act", body={"object": item, **body}, thread=item)
+        return signed(written.document, self.member)
+
+    @property
+    def _author(self) -> Author:
+        origin = self.net.pin.origin
+        return Author(participant=self.member.id, user="desk", origin=origin, training=True, now=datetime.now(UTC))
 
     def message(self, *recipients: str, text: str = "as seen") -> bytes:
         return signed(self.document(*recipients, text=text), self.member)

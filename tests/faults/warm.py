@@ -23,6 +23,7 @@ from tests.serving import Served
 WITHIN = 60.0  # seconds to start or to end: against hanging only
 
 SAFE, ANSWERS_BEFORE_THE_COMMIT, RELEASES_TO_ALL = "safe", "answers-before-the-commit", "releases-to-all"
+FORGETS_WHAT_WAS_DONE = "forgets-what-was-done"
 
 
 class Warm:
@@ -105,6 +106,8 @@ def _serve(folder: Path, port: int, variant: str) -> None:
         _answer_before_the_commit()
     if variant == RELEASES_TO_ALL:
         _release_to_all()
+    if variant == FORGETS_WHAT_WAS_DONE:
+        _forget_what_was_done()
     main.serve(Settings.load(folder, port=port))
 
 
@@ -144,6 +147,13 @@ def _release_to_all() -> None:
 
     setattr(PolicySet, "decide", decide)  # noqa: B010  the type checker is right to object
     setattr(PolicySet, "decide_all", decide_all)  # noqa: B010
+
+
+def _forget_what_was_done() -> None:
+    """What is done to an item does not set aside what was decided by it before."""
+    from exchange.committer import writer
+
+    setattr(writer, "_overtaken", lambda *_: {})  # noqa: B010  the type checker is right to object
 
 
 def _main() -> None:
