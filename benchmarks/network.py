@@ -20,6 +20,7 @@ from exchange.participant import Caller, ChangeKind, Use, digest_of, write_appro
 from exchange.settings import Settings
 
 ORIGIN = "exchange.example/bench"
+AREAS = ["DRG", "DRG.SYN", "ENV.WLD", "FIN.FRD", "VEH", "CYB", "DOC"]
 COUNTRIES = [f"X{chr(65 + n // 26)}{chr(65 + n % 26)}" for n in range(40)]
 
 
@@ -128,6 +129,17 @@ def _changes_of(member: Member, officers: list[SigningKey]) -> Iterator[tuple[by
         change(ChangeKind.RIGHTS, officers[0], clearance="RES", purposes=["P3"], crime_areas=["DRG"]),
         approvals,
     )
+    if member.tier == "T3":
+        terms = {"reference": "bench", "types": ["message"], "crime_areas": sorted(AREAS)}
+        yield (
+            change(
+                ChangeKind.AGREEMENT,
+                officers[0],
+                **terms,
+                **{"from": window["not_before"], "until": window["not_after"]},
+            ),
+            approvals,
+        )
     for use, key in ((Use.MESSAGE, member.message), (Use.ACCESS, member.access)):
         yield change(ChangeKind.KEY_ADD, own, use=use.value, jwk=key.public.jwk, **window), approvals
 
@@ -166,9 +178,7 @@ class Combinations:
             "classification": "RES" if restricted else "OUO",
             "handling": handling,
             "purpose": ["P3"],
-            "crime_area": pick.sample(
-                ["DRG", "DRG.SYN", "ENV.WLD", "FIN.FRD", "VEH", "CYB", "DOC"], pick.randint(1, 2)
-            ),
+            "crime_area": pick.sample(AREAS, pick.randint(1, 2)),
             "urgency": pick.choice(["U2", "U3", "U4"]),
             "releasable_to": {"mode": "ALL_MINUS", "exclude": excluded} if excluded else {"mode": "ALL"},
         }

@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from exchange import founding, shipped
+from exchange import envelope, founding, shipped
 from exchange.envelope import ItemId, Message, Recipient, ToParticipant
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
-from exchange.participant import Directory, Grant, Participant, ParticipantId, Status
+from exchange.participant import Agreement, Directory, Grant, Participant, ParticipantId, Status
 from exchange.policy import PolicySet, PolicyTexts, Standing, parse_texts
 from exchange.relation import HoldingFacts, ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 
@@ -50,6 +50,15 @@ GRANTED = Grant(
 )
 
 
+AGREED = Agreement(
+    reference="Agreement of 2026",
+    types=frozenset(envelope.TYPES) - frozenset(envelope.RULINGS),
+    crime_areas=frozenset(("DRG", "ENV", "VEH")),
+    since=NOW - timedelta(days=1),
+    until=NOW + timedelta(days=365),
+)
+
+
 def participant(id: str, tier: Tier = Tier.T1, country: str = "FRA", **members: Any) -> Participant:
     named = {"id": ParticipantId(id), "name": id, "tier": tier, "country": country, "exercise": False}
     return Participant(**{**named, **members})
@@ -64,7 +73,7 @@ def network(*others: Participant) -> tuple[Participant, ...]:
         participant("ncb-deu", country="DEU"),
         participant("ncb-bra", country="BRA"),
         participant("ent-fra-customs", Tier.T2, "FRA", grant=GRANTED),
-        participant("agy-wildlife", Tier.T3, "XXA"),
+        participant("agy-wildlife", Tier.T3, "XXA", agreement=AGREED),
         participant("prt-museum", Tier.T4, "FRA"),
         participant("ovs-auditor", Tier.T6, "XXA"),
         *others,
@@ -183,6 +192,7 @@ def participants() -> st.SearchStrategy[Participant]:
         exercise=unlikely(),
         status=st.sampled_from((Status.ACTIVE, Status.ACTIVE, Status.SUSPENDED)),
         grant=st.sampled_from((GRANTED, GRANTED, replace(GRANTED, review_by=NOW - timedelta(days=1)), None)),
+        agreement=st.sampled_from((AGREED, AGREED, AGREED, replace(AGREED, until=NOW - timedelta(hours=1)), None)),
     )
 
 

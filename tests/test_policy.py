@@ -39,7 +39,7 @@ from exchange.relation import (
     TrailFacts,
 )
 from tests import network
-from tests.network import NOW, label, message, participant, shipped_texts
+from tests.network import AGREED, NOW, label, message, participant, shipped_texts
 
 POLICY = PolicySet.load(shipped_texts())
 FORGETFUL = PolicySet.load(shipped_texts(), capacity=1)
@@ -393,7 +393,7 @@ def test_a_sender_within_its_clearance_gets_a_permit() -> None:
         (label("OUO", "MINOR"), [{"kind": "person"}], participant("ncb-fra"), Reason.DENIED, ("R31.post",)),
         (label("OUO", "SENS"), [], participant("ncb-fra"), Reason.DENIED, ("R32.post",)),
         (label(), [{"kind": "person", "special_data": True}], participant("ncb-fra"), Reason.DENIED, ("R32.post",)),
-        (label(), [], participant("prt-x", Tier.T4), Reason.DENIED, ("no-rule-permits",)),
+        (label(), [], participant("prt-x", Tier.T4, agreement=AGREED), Reason.DENIED, ("no-rule-permits",)),
         (label(), [], participant("opr-x", Tier.T0), Reason.DENIED, ("no-rule-permits",)),
         (label(), [], participant("ovs-x", Tier.T6), Reason.DENIED, ("R46.only",)),
     ],

@@ -8,7 +8,7 @@ import pytest
 from exchange import relation
 from exchange.jose import SigningKey
 from exchange.label import Classification, Handling, Label, Tier, Visibility
-from exchange.participant import Grant, Key, Participant, ParticipantId, Use
+from exchange.participant import Agreement, Grant, Key, Participant, ParticipantId, Use
 from exchange.relation import ItemFacts, OwningFacts, ParticipantFacts, PostingFacts, ReadingFacts
 from tests.network import NOW, label, message, participant, suspended
 
@@ -126,6 +126,49 @@ def test_an_entity_that_nothing_was_granted_posts_nothing_and_others_need_no_gra
         assert posted_as("message", participant("somebody", tier)) == (True, True)
 
 
+def agreed(*types: str, areas: tuple[str, ...] = ("ENV",), **moments: timedelta) -> Participant:
+    moments = {"since": 0 * SECOND, "until": 9 * SECOND} | moments
+    window = {name: NOW + moment for name, moment in moments.items()}
+    agreement = Agreement(reference="A 1", types=frozenset(types), crime_areas=frozenset(areas), **window)
+    return participant("agy-wildlife", Tier.T3, "XXA", agreement=agreement)
+
+
+@pytest.mark.parametrize(
+    ("who", "areas", "may"),
+    [
+        (agreed("message"), (), True),
+        (agreed("message"), ("ENV.WLD", "DRG"), True),
+        (agreed("message"), ("DRG",), False),
+        (agreed("message", areas=("ENV.WLD",)), ("ENV",), False),
+        (agreed("message", areas=()), (), True),
+        (agreed("feedback"), (), False),
+        (agreed("message", until=0 * SECOND), (), False),
+        (agreed("message", since=SECOND), (), False),
+        (participant("agy-wildlife", Tier.T3), (), False),
+        (participant("prt-museum", Tier.T4), (), False),
+        *((participant("somebody", tier), ("DRG",), True) for tier in (Tier.T0, Tier.T1, Tier.T2, Tier.T6)),
+    ],
+)
+def test_an_agency_takes_part_in_what_its_agreement_covers_and_routing_does_not_ask(
+    who: Participant, areas: tuple[str, ...], may: bool
+) -> None:
+    marked = label(crime_area=areas)
+
+    assert relation.posting(message(marked, "ncb-ita"), who, NOW).agreed is may
+    assert reading(marked, reader=who, type="message").agreed is may
+    assert reading(marked, reader=who).agreed
+
+
+def test_what_acts_upon_an_item_needs_an_agreement_in_force_and_no_more() -> None:
+    assert reading(label(crime_area=("DRG",)), reader=agreed(), type="recall").agreed
+    assert not reading(label(), reader=agreed("recall", until=0 * SECOND), type="recall").agreed
+
+
+def test_a_decision_is_valid_until_an_agreement_may_change_it() -> None:
+    assert relation.valid_until(label(), None, NOW, agreed(since=2 * SECOND)) == NOW + 2 * SECOND
+    assert relation.valid_until(label(), None, NOW, agreed()) == NOW + 9 * SECOND
+
+
 @pytest.mark.parametrize(
     ("who", "may"),
     [
@@ -146,11 +189,11 @@ def test_an_entity_reads_what_its_bureau_granted_and_routing_does_not_ask(
 
 
 def test_a_decision_is_valid_until_a_grant_may_change_it() -> None:
-    grant = granted().grant
+    customs = granted()
 
-    assert relation.valid_until(label(), None, NOW, grant) == NOW + 5 * SECOND
-    assert relation.valid_until(label(), None, NOW + 5 * SECOND, grant) == NOW + 9 * SECOND
-    assert relation.valid_until(label(expires=NOW + SECOND), key(2 * SECOND), NOW, grant) == NOW + SECOND
+    assert relation.valid_until(label(), None, NOW, customs) == NOW + 5 * SECOND
+    assert relation.valid_until(label(), None, NOW + 5 * SECOND, customs) == NOW + 9 * SECOND
+    assert relation.valid_until(label(expires=NOW + SECOND), key(2 * SECOND), NOW, customs) == NOW + SECOND
 
 
 def key(not_after: timedelta) -> Key:

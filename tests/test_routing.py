@@ -234,7 +234,7 @@ def routed_among(marked: Label, others: list[Participant], now: datetime = NOW) 
 def test_preview_routing_and_reading_agree_at_one_instant(
     marked: Label, others: list[Participant], second: int
 ) -> None:
-    """Save for the suspended and for entities without a grant, who show as released and do not read."""
+    """Save for the suspended and for those without a grant or an agreement, who show as released and do not read."""
     marked = replace(marked, created=NOW - timedelta(days=1), expires=NOW)
     now = NOW + timedelta(seconds=second)
 
@@ -246,6 +246,7 @@ def test_preview_routing_and_reading_agree_at_one_instant(
     for outcome in routed.outcomes:
         who = outcome.participant
         may = relation.granted(who, "message", Operation.READ, now) and relation.reviewed(who, now)
+        may = may and relation.agreed(who, "message", marked.crime_area, now)
         assert reads(under, marked, who, now) == (outcome.released and who.active and may)
 
 

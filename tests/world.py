@@ -13,7 +13,7 @@ from typing import Any
 
 from ulid import ULID
 
-from exchange import instant, jose, participant, shipped, strictjson
+from exchange import envelope, instant, jose, participant, shipped, strictjson
 from exchange.jose import SigningKey
 from exchange.label import Classification, Tier
 from exchange.note import TrailKey
@@ -62,6 +62,13 @@ def window(start: datetime, lasts: timedelta = _TWO_YEARS) -> dict[str, str]:
     return {"not_before": instant.write(start), "not_after": instant.write(start + lasts)}
 
 
+@cache
+def every_area() -> tuple[str, ...]:
+    """Of the first level: each has those below it."""
+    terms = json.loads(shipped.texts("schemas", SUFFIX)[f"terms{SUFFIX}"])
+    return tuple(code for code in terms["$defs"]["crime_area"]["enum"] if "." not in code)
+
+
 def granted(entity: str, now: datetime, **members: Any) -> dict[str, Any]:
     """What a bureau grants its entity: every type and operation, for a year; further members take their place."""
     plain = {
@@ -72,6 +79,19 @@ def granted(entity: str, now: datetime, **members: Any) -> dict[str, Any]:
         "scopes": ["*/submit", "*/read", "*/forward"],
         "until": instant.write(now + _A_YEAR),
         "review_by": instant.write(now + _A_YEAR),
+    }
+    return plain | members
+
+
+def agreed(agency: str, now: datetime, **members: Any) -> dict[str, Any]:
+    """An agreement on every type and area, for a year; further members take their place."""
+    plain = {
+        "participant": agency,
+        "reference": "Agreement of 2026 (exercise)",
+        "types": [type for type in envelope.TYPES if type not in envelope.RULINGS],
+        "crime_areas": list(every_area()),
+        "from": instant.write(now - _TEN_MINUTES),
+        "until": instant.write(now + _A_YEAR),
     }
     return plain | members
 
@@ -173,7 +193,8 @@ class World:
     ) -> Member:
         """A participant with one key of each use and these rights: an admission, its rights, its own two keys.
 
-        A national entity is admitted by the first bureau of its country, which grants it every type and operation.
+        A national entity is admitted by the first bureau of its country, which grants it every type and operation. An
+        agency has an agreement on every type and area.
         """
         officer, access, message = (SigningKey.generate() for _ in range(3))
         member = Member(
@@ -191,6 +212,8 @@ class World:
             both = self.officers[:2]
             self.fold(self.signed(ChangeKind.ADMIT, *both, tier=tier.value, **entry))
             self.fold(self.signed(ChangeKind.RIGHTS, *both, participant=id, **rights))
+        if tier is Tier.T3:
+            self.fold(self.signed(ChangeKind.AGREEMENT, *self.officers[:2], **agreed(id, self.now)))
         for use, key in ((Use.ACCESS, access), (Use.MESSAGE, message)):
             own = {"use": use.value, "jwk": key.public.jwk, **valid}
             self.fold(self.signed(ChangeKind.KEY_ADD, officer, participant=id, **own))

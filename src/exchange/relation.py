@@ -5,14 +5,16 @@ questions: what was decided once need not be decided again, and needs no forgett
 expires. The trail keeps them, and any auditor can decide again from them.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from exchange.envelope import RULINGS, Message
 from exchange.label import Handling, Label, Tier, Visibility
-from exchange.participant import Grant, Key, Operation, Participant, ParticipantId
+from exchange.participant import Key, Operation, Participant, ParticipantId
 
 _EXERCISE = frozenset({Handling.EXERCISE})
+_BY_AGREEMENT = frozenset({Tier.T3, Tier.T4})
 
 # Tuples and not the usual dataclasses: they are the keys by which decisions are remembered, five for each message.
 
@@ -106,7 +108,8 @@ def participant(who: Participant) -> ParticipantFacts:
 
 def recipient(who: Participant) -> ParticipantFacts:
     """The same, as routing asks: a suspension is not published, so it withholds nothing in a sender's eyes. The
-    suspended participant stays without it, because reading asks for the real status. So it is with grants: `reading`.
+    suspended participant stays without it, because reading asks for the real status. So it is with grants and
+    agreements: see `reading`.
     """
     return ParticipantFacts(who.tier, int(who.clearance), True, who.exercise)
 
@@ -130,6 +133,7 @@ def posting(message: Message, sender: Participant, now: datetime) -> PostingFact
         message.special_data_is_justified,
         granted(sender, message.type, Operation.SUBMIT, now),
         reviewed(sender, now),
+        agreed(sender, message.type, message.label.crime_area, now),
     )
 
 
@@ -144,8 +148,8 @@ def reading(
     type: str | None = None,
 ) -> ReadingFacts:
     """label: with every restriction in force. addressee: whether the item was addressed to this reader, by name or as
-    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read is not
-    published, so it withholds nothing in a sender's eyes.
+    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read and
+    what an agreement covers is not published, so it withholds nothing in a sender's eyes.
     """
     expires = label.expires
     return ReadingFacts(
@@ -156,6 +160,7 @@ def reading(
         recalled,
         type is None or granted(reader, type, Operation.READ, now),
         type is None or reviewed(reader, now),
+        agreed=type is None or agreed(reader, type, label.crime_area, now),
     )
 
 
@@ -180,11 +185,26 @@ def reviewed(who: Participant, now: datetime) -> bool:
     return who.tier is not Tier.T2 or (who.grant is not None and now < who.grant.review_by)
 
 
-def valid_until(label: Label, key: Key | None, now: datetime, grant: Grant | None = None) -> datetime | None:
+def agreed(who: Participant, type: str, areas: Sequence[str], now: datetime) -> bool:
+    """Whether the agreement by which an agency or a partner takes part covers an item of this type and these areas.
+
+    What acts upon an item follows that, as with grants: it needs an agreement that is in force.
+    """
+    if who.tier not in _BY_AGREEMENT:
+        return True
+    agreement = who.agreement
+    if agreement is None:
+        return False
+    return agreement.in_force(now) if type in RULINGS else agreement.covers(type, areas, now)
+
+
+def valid_until(label: Label, key: Key | None, now: datetime, who: Participant | None = None) -> datetime | None:
     """The next moment after `now` at which time alone may change a decision about an item: its own expiry, the end of
-    the key that signed it, the end or the review of what its sender or reader was granted. None if none lies ahead.
+    the key that signed it, an edge of the grant or the agreement of its sender or reader. None if none lies ahead.
     """
     ends = [label.expires, None if key is None else key.not_after]
-    if grant is not None:
-        ends += (grant.until, grant.review_by)
+    if who is not None and who.grant is not None:
+        ends += (who.grant.until, who.grant.review_by)
+    if who is not None and who.agreement is not None:
+        ends += (who.agreement.since, who.agreement.until)
     return min((end for end in ends if end is not None and end > now), default=None)

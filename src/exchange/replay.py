@@ -69,11 +69,13 @@ def _posted(
 
 
 def _as_granted(posting: Context, sender: Participant, stated: Leaf) -> bool:
-    """Whether it says of the sender's grant what held at the time of the leaf."""
+    """Whether it says of the sender's grant and agreement what held at the time of the leaf."""
+    areas = (stated.label or {}).get("crime_area", ())
     return (
         isinstance(posting, PostingFacts)
         and posting.granted == relation.granted(sender, stated.type, Operation.SUBMIT, stated.at)
         and posting.reviewed == relation.reviewed(sender, stated.at)
+        and posting.agreed == relation.agreed(sender, stated.type, areas, stated.at)
     )
 
 

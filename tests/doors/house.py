@@ -156,6 +156,10 @@ class House:
         stated = worlds.granted(entity, datetime.now(UTC)) | members
         self.change(ChangeKind.ENTITY_GRANT, self.world[bureau].officer, **stated)
 
+    def agree(self, agency: str, **members: Any) -> None:
+        """By what an agency takes part from now on: everything for a year, but for these members."""
+        self.change(ChangeKind.AGREEMENT, **worlds.agreed(agency, datetime.now(UTC), **members))
+
     def newcomer(self, id: str, country: str = "UTO", clearance: str = "OUO", tier: Tier = Tier.T1) -> Member:
         """Somebody admitted for this test alone, with keys that may be lost."""
         branch = self.world.branch()

@@ -337,6 +337,16 @@ def not_reviewed(house: House) -> Provoked:
     return posted_by_customs(house, review_by=instant.write(datetime.now(UTC) + timedelta(seconds=_A_MOMENT)))
 
 
+@provokes(Reason.NO_AGREEMENT)
+def beyond_its_agreement(house: House) -> Provoked:
+    agency = house["agy-drugs"]
+    house.agree("agy-drugs", types=["feedback"])
+    try:
+        return Provoked(agency.send(agency.write("ncb-fra", subject=CANARY)), "agy-drugs")
+    finally:
+        house.agree("agy-drugs")
+
+
 @provokes(Reason.UNKNOWN_RECIPIENT)
 def unknown_recipient(house: House) -> Provoked:
     return posted(house, recipients=[{"participant": f"ncb-{CANARY}"}])

@@ -106,10 +106,10 @@ def test_a_change_made_for_another_exchange_is_refused() -> None:
         read(payload_of(token))
 
 
-def test_only_rights_grants_and_status_are_not_public() -> None:
-    reserved = {ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END}
+def test_who_takes_part_and_with_which_keys_is_public_and_nothing_else() -> None:
+    public = {ChangeKind.ADMIT, ChangeKind.ENTITY_ADMIT, ChangeKind.KEY_ADD, ChangeKind.KEY_REVOKE, ChangeKind.POLICY}
 
-    assert {kind for kind in ChangeKind if not kind.public} == reserved
+    assert {kind for kind in ChangeKind if kind.public} == public
 
 
 def test_the_bytes_of_a_change_and_its_approvals_are_committed_to_as_one() -> None:

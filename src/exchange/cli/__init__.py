@@ -6,6 +6,7 @@ import sys
 import typer
 
 from exchange.cli import (
+    agreements,
     control,
     doctor,
     enrolling,
@@ -48,6 +49,7 @@ def application() -> typer.Typer:
     control.add_commands(app)
     app.add_typer(participants.group(), name="participant")
     app.add_typer(entities.group(), name="entity")
+    app.add_typer(agreements.group(), name="agreement")
     app.add_typer(keys.group(), name="key")
     app.add_typer(policies.group(), name="policy")
     app.add_typer(trails.group(), name="trail")

@@ -13,7 +13,7 @@ from exchange.client.client import Client
 from exchange.client.compose import Author, Draft, compose, recipient
 from exchange.client.enrolment import Enrolment, enrol, introduce, introduce_entity
 from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused, Unproven, Unreachable
-from exchange.client.officer import EntityGrant, Identity, Officer, Proposed, Rights, Waiting
+from exchange.client.officer import EntityGrant, Identity, Officer, Proposed, Rights, Terms, Waiting
 from exchange.client.profile import Pin, Profile
 from exchange.client.reading import Doubtful, Page, Received
 from exchange.client.rotation import KeyRequest, admit_officer_key, request_officer_key, rotate, take_into_use
@@ -45,6 +45,7 @@ __all__ = [
     "Refused",
     "Rights",
     "Sent",
+    "Terms",
     "Trail",
     "Unproven",
     "Unreachable",

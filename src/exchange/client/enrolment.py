@@ -17,7 +17,7 @@ from ulid import ULID
 from exchange import instant, participant, shipped
 from exchange.client.client import Client
 from exchange.client.errors import ProfileWrong, Refused, Unproven
-from exchange.client.officer import EntityGrant, Identity, Rights
+from exchange.client.officer import EntityGrant, Identity, Proposed, Rights, Terms
 from exchange.client.profile import Pin, Profile
 from exchange.jose import SigningKey
 from exchange.participant import ChangeKind, Use
@@ -121,10 +121,12 @@ def window_from(now: datetime) -> dict[str, str]:
     return {"not_before": instant.write(now - _EARLIER), "not_after": instant.write(now + KEYS_LAST)}
 
 
-async def introduce(first: Client, second: Client, enrolment: Enrolment, rights: Rights) -> None:
+async def introduce(
+    first: Client, second: Client, enrolment: Enrolment, rights: Rights, terms: Terms | None = None
+) -> None:
     """All that two officers do to take a newcomer in, where both are at hand: admitted, given its keys and its rights.
 
-    first, second: of the operator, with one officer key each.
+    first, second: of the operator, with one officer key each. terms: of its agreement, for an agency or a partner.
     """
     admitted = await first.officer.admit(enrolment.identity, enrolment.officers)
     if not admitted.applied:
@@ -132,11 +134,17 @@ async def introduce(first: Client, second: Client, enrolment: Enrolment, rights:
     for change in enrolment.changes:
         await second.officer.carry(change)
 
-    granted = await first.officer.grant(enrolment.identity.participant, rights)
-    if not granted.applied:
-        granted = await second.officer.approve(granted.change)
-    if not granted.applied:
-        raise Unproven(f"two officers have signed, and {granted.missing} more are said to be missing")
+    await _by_both(second, await first.officer.grant(enrolment.identity.participant, rights))
+    if terms is not None:
+        await _by_both(second, await first.officer.agree(enrolment.identity.participant, terms))
+
+
+async def _by_both(second: Client, proposed: Proposed) -> None:
+    """Approve what the first officer proposed, unless one was enough."""
+    if not proposed.applied:
+        proposed = await second.officer.approve(proposed.change)
+    if not proposed.applied:
+        raise Unproven(f"two officers have signed, and {proposed.missing} more are said to be missing")
 
 
 async def introduce_entity(officer: Client, enrolment: Enrolment, grant: EntityGrant) -> None:

@@ -57,6 +57,17 @@ class EntityGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Of the agreement by which an agency or a partner takes part. since, until: from the one on, before the other."""
+
+    reference: str
+    types: Sequence[str]
+    crime_areas: Sequence[str]
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
     """What became of a change. missing: how many more officers must sign before it is in force."""
 
@@ -112,6 +123,17 @@ class Officer:
             clearance=rights.clearance,
             purposes=list(rights.purposes),
             crime_areas=list(rights.crime_areas),
+        )
+
+    async def agree(self, participant: str, terms: Terms) -> Proposed:
+        """Propose by what agreement an agency takes part; two officers to widen it, one to narrow or to end it."""
+        return await self.propose(
+            ChangeKind.AGREEMENT,
+            participant=participant,
+            reference=terms.reference,
+            types=list(terms.types),
+            crime_areas=list(terms.crime_areas),
+            **{"from": instant.write(terms.since), "until": instant.write(terms.until)},
         )
 
     async def admit_entity(self, identity: Identity, officers: Sequence[Mapping[str, Any]]) -> Proposed:

@@ -3,22 +3,36 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from exchange.client import Client
 from exchange.client.enrolment import enrol, introduce
-from exchange.client.officer import Identity, Rights
+from exchange.client.officer import Identity, Rights, Terms
 from exchange.demo.stage import Stage
 
 AUDITOR = "ovs-auditor"
 
+_AREAS = ("DRG", "ENV", "FIN", "OCG", "VEH")
+_A_MOMENT, _A_YEAR = timedelta(minutes=1), timedelta(days=365)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A participant as the operator takes it in. Its clearance is the highest that it may read, and may set."""
+    """A participant as the operator takes it in. Its clearance is the highest that it may read, and may set.
+
+    agreed: the types of messages that its agreement covers; an agency takes part by one.
+    """
 
     identity: Identity
     rights: Rights
+    agreed: tuple[str, ...] = ()
+
+    def terms(self, now: datetime) -> Terms | None:
+        """Of its agreement, for a year from now on."""
+        if not self.agreed:
+            return None
+        since, until = now - _A_MOMENT, now + _A_YEAR
+        return Terms(reference=f"{self.id}, 2026", types=self.agreed, crime_areas=_AREAS, since=since, until=until)
 
     @property
     def id(self) -> str:
@@ -31,7 +45,7 @@ def _bureau(id: str, name: str, country: str, clearance: str) -> Role:
         rights=Rights(
             clearance=clearance,
             purposes=("P1", "P2", "P3", "P4", "P5", "P6", "P9"),
-            crime_areas=("DRG", "ENV", "FIN", "OCG", "VEH"),
+            crime_areas=_AREAS,
         ),
     )
 
@@ -40,6 +54,7 @@ def _agency(id: str, name: str, country: str, area: str) -> Role:
     return Role(
         identity=Identity(participant=id, name=name, tier="T3", country=country),
         rights=Rights(clearance="OUO", purposes=("P3", "P9"), crime_areas=(area,)),
+        agreed=("message", "information-request", "information-answer"),
     )
 
 
@@ -64,7 +79,7 @@ async def take_in(stage: Stage) -> None:
     async with Client.open(first) as one, Client.open(second) as two:
         for role in CAST:
             enrolment = enrol(stage.profile_of(role.id), stage.pin, role.identity, now=datetime.now(UTC))
-            await introduce(one, two, enrolment, role.rights)
+            await introduce(one, two, enrolment, role.rights, role.terms(datetime.now(UTC)))
 
 
 @asynccontextmanager

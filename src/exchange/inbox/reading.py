@@ -294,5 +294,5 @@ def _state(delivery: Delivery | None) -> dict[str, Any]:
 
 
 def _next_expiry(items: Sequence[StoredItem], reader: Participant, now: datetime) -> datetime | None:
-    ends = (relation.valid_until(item.label, None, now, reader.grant) for item in items)
+    ends = (relation.valid_until(item.label, None, now, reader) for item in items)
     return min((end for end in ends if end is not None), default=None)

@@ -136,7 +136,7 @@ class Rulings:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=row,
-            valid_until=relation.valid_until(message.label, key, now, source.grant),
+            valid_until=relation.valid_until(message.label, key, now, source),
             again=lambda standing, now: self._act(verified, message, found, standing, now),
             rests_on=(item.position,),
             rights=found.rights,

@@ -15,6 +15,7 @@ from exchange.participant.change import (
     write_change,
 )
 from exchange.participant.directory import (
+    Agreement,
     Caller,
     Directory,
     Grant,
@@ -32,6 +33,7 @@ from exchange.participant.weight import Weight
 __all__ = [
     "APPROVAL_LIMIT",
     "CHANGE_LIMIT",
+    "Agreement",
     "Caller",
     "Change",
     "ChangeKind",

@@ -10,7 +10,7 @@ from typing import Any
 from exchange import instant, jose, strictjson
 from exchange.jose import Kind, SigningKey
 from exchange.label import Classification, Tier
-from exchange.participant.directory import Directory, Key, Participant, ParticipantId, Use
+from exchange.participant.directory import Agreement, Directory, Key, Participant, ParticipantId, Use
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
 
@@ -25,6 +25,7 @@ class ChangeKind(StrEnum):
     ENTITY_ADMIT = "entity.admit"
     ENTITY_GRANT = "entity.grant"
     ENTITY_END = "entity.end"
+    AGREEMENT = "agreement.set"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     POLICY = "policy.activate"
@@ -35,7 +36,9 @@ class ChangeKind(StrEnum):
         return self not in _RESERVED
 
 
-_RESERVED = frozenset((ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END))
+_RESERVED = frozenset(
+    (ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END, ChangeKind.AGREEMENT)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +151,20 @@ def parse_key(members: Mapping[str, Any], use: Use) -> Key:
     if key.not_after <= key.not_before:
         raise Refusal(Reason.CHANGE_WRONG)
     return key
+
+
+def parse_agreement(members: Mapping[str, Any]) -> Agreement:
+    """members: reference, types, crime_areas, from, until. Raises Refusal(CHANGE_WRONG) where they leave no time."""
+    agreement = Agreement(
+        reference=members["reference"],
+        types=frozenset(members["types"]),
+        crime_areas=frozenset(members["crime_areas"]),
+        since=instant.parse(members["from"]),
+        until=instant.parse(members["until"]),
+    )
+    if agreement.until <= agreement.since:
+        raise Refusal(Reason.CHANGE_WRONG)
+    return agreement
 
 
 def policy_digest(texts: Mapping[str, Any]) -> str:

@@ -73,9 +73,38 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """By what an agency or a partner takes part: types of messages and crime areas, from a moment until another."""
+
+    reference: str
+    types: frozenset[str]
+    crime_areas: frozenset[str]
+    since: datetime
+    until: datetime
+
+    def in_force(self, now: datetime) -> bool:
+        return self.since <= now < self.until
+
+    def covers(self, type: str, areas: Collection[str], now: datetime) -> bool:
+        """areas: those of an item; of one that states none, the type alone counts."""
+        within = not areas or any(area_within(area, self.crime_areas) for area in areas)
+        return self.in_force(now) and type in self.types and within
+
+    def within(self, other: "Agreement") -> bool:
+        """Whether it gives nothing that the other does not give."""
+        return (
+            self.types <= other.types
+            and all(area_within(area, other.crime_areas) for area in self.crime_areas)
+            and other.since <= self.since
+            and self.until <= other.until
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
     """An organisation that may sign and receive. A national entity (T2) has a bureau, which admitted it, and may do
-    what that bureau grants; held_back: as long as the bureau itself may not act.
+    what that bureau grants; held_back: as long as the bureau itself may not act. Agencies and partners (T3, T4) have an
+    agreement.
     """
 
     id: ParticipantId
@@ -90,6 +119,7 @@ class Participant:
     bureau: ParticipantId | None = None
     grant: Grant | None = None
     held_back: bool = False
+    agreement: Agreement | None = None
     keys: Mapping[str, Key] = field(default_factory=dict)
     _by_use: Mapping[Use, Mapping[str, VerifyingKey]] = field(init=False, repr=False, compare=False)
 

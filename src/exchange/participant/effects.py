@@ -12,7 +12,7 @@ from typing import Any
 from exchange import instant
 from exchange.label import Classification, Tier
 from exchange.participant import entity
-from exchange.participant.change import Change, ChangeKind, parse_key, policy_digest
+from exchange.participant.change import Change, ChangeKind, parse_agreement, parse_key, policy_digest
 from exchange.participant.directory import Directory, Grant, Participant, ParticipantId, Status, Use
 from exchange.participant.weight import named, named_key
 from exchange.refusal import Reason, Refusal
@@ -100,6 +100,15 @@ def _end(directory: Directory, change: Change, moment: Moment) -> Directory:
     return directory.with_participants(changed, version=moment.position, change=change.id)
 
 
+def _agree(directory: Directory, change: Change, moment: Moment) -> Directory:
+    """It takes the place of the one before. Bureaus and their entities take part in their own right."""
+    subject = named(directory, change)
+    if subject.tier not in (Tier.T3, Tier.T4):
+        raise Refusal(Reason.CHANGE_WRONG)
+    changed = replace(subject, agreement=parse_agreement(change.content))
+    return directory.with_participants(changed, version=moment.position, change=change.id)
+
+
 def _status(directory: Directory, change: Change, moment: Moment) -> Directory:
     """The entities of a bureau that may not act may not act either, whatever their own status is."""
     subject = named(directory, change)
@@ -161,6 +170,7 @@ _EFFECTS: dict[ChangeKind, Callable[[Directory, Change, Moment], Directory]] = {
     ChangeKind.ENTITY_ADMIT: _admit_entity,
     ChangeKind.ENTITY_GRANT: _grant,
     ChangeKind.ENTITY_END: _end,
+    ChangeKind.AGREEMENT: _agree,
     ChangeKind.KEY_ADD: _add_key,
     ChangeKind.KEY_REVOKE: _revoke_key,
     ChangeKind.POLICY: _policy,

@@ -1,8 +1,8 @@
 """What of the directory is whose to see.
 
-Everybody is shown who takes part and with which keys. Rights, grants, status and their reasons are shown to those whom
-they concern (an entity's to its bureau, too), to the operator, and to oversight as long as the policy lets it inspect
-(R46). Who is suspended is shown its own, and of the others what is public.
+Everybody is shown who takes part and with which keys. Rights, grants, agreements, status and their reasons are shown
+to those whom they concern (an entity's to its bureau, too), to the operator, and to oversight as long as the policy
+lets it inspect (R46). Who is suspended is shown its own, and of the others what is public.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any, Self
 from exchange import instant, jose, leaf
 from exchange.label import Tier
 from exchange.leaf import Field
-from exchange.participant import Grant, Key, Participant
+from exchange.participant import Agreement, Grant, Key, Participant
 from exchange.policy import Standing, may_inspect
 from exchange.store import Movement, StoredChange
 
@@ -68,6 +68,8 @@ class Viewer:
             shown["crime_areas"] = sorted(subject.crime_areas)
             if subject.grant is not None:
                 shown["grant"] = _shown_grant(subject.grant)
+            if subject.agreement is not None:
+                shown["agreement"] = _shown_agreement(subject.agreement)
         return shown
 
 
@@ -101,6 +103,16 @@ def _shown_grant(grant: Grant) -> dict[str, Any]:
         "scopes": sorted(grant.scopes),
         "until": instant.write(grant.until),
         "review_by": instant.write(grant.review_by),
+    }
+
+
+def _shown_agreement(agreement: Agreement) -> dict[str, Any]:
+    return {
+        "reference": agreement.reference,
+        "types": sorted(agreement.types),
+        "crime_areas": sorted(agreement.crime_areas),
+        "from": instant.write(agreement.since),
+        "until": instant.write(agreement.until),
     }
 
 
