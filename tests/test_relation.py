@@ -89,6 +89,34 @@ def test_a_fact_that_came_later_is_as_it_was_all_along() -> None:
     assert reading(label(), recalled=True).recalled
 
 
+# What it is read for
+
+
+@pytest.mark.parametrize(
+    ("named", "purpose", "fits"),
+    [
+        ((), "", True),
+        ((), "P1", True),
+        (("P1",), "", True),
+        (("P1", "P7"), "P1", True),
+        (("P3",), "P1", False),
+        (("P7",), "P7", False),
+        (("P7",), "", False),
+    ],
+)
+def test_a_purpose_fits_where_the_label_names_it_and_the_reader_holds_it(
+    named: tuple[str, ...], purpose: str, fits: bool
+) -> None:
+    reader = participant("ncb-ita", purposes=frozenset({"P1", "P3"}))
+
+    assert relation.purpose_fits(label(purpose=named), reader, purpose) is fits
+    assert reading(label(purpose=named), reader=reader, type="message", purpose=purpose).purpose_fits is fits
+
+
+def test_routing_does_not_see_what_anybody_reads_for() -> None:
+    assert reading(label(purpose=("P9",))).purpose_fits
+
+
 # What a bureau granted its entity
 
 

@@ -36,7 +36,7 @@ START = Place(-1, -1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """at: everything up to here was looked at. passed: everything up to here was shown; beyond it lies something that
-    could not be, under the directory of version `under`. Equal to `at` where nothing was passed over.
+    could not be, under what `under` stands for. Equal to `at` where nothing was passed over.
 
     shown: the position of the last leaf that showed something. What was first read later was read by another hand.
     """

@@ -146,10 +146,12 @@ def reading(
     now: datetime,
     recalled: bool = False,
     type: str | None = None,
+    purpose: str = "",
 ) -> ReadingFacts:
     """label: with every restriction in force. addressee: whether the item was addressed to this reader, by name or as
-    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read and
-    what an agreement covers is not published, so it withholds nothing in a sender's eyes.
+    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read, what
+    an agreement covers and what a participant reads for is not published, so it withholds nothing in a sender's eyes.
+    purpose: see `purpose_fits`.
     """
     expires = label.expires
     return ReadingFacts(
@@ -160,7 +162,18 @@ def reading(
         recalled,
         type is None or granted(reader, type, Operation.READ, now),
         type is None or reviewed(reader, now),
-        agreed=type is None or agreed(reader, type, label.crime_area, now),
+        type is None or purpose_fits(label, reader, purpose),
+        type is None or agreed(reader, type, label.crime_area, now),
+    )
+
+
+def purpose_fits(label: Label, who: Participant, purpose: str) -> bool:
+    """R14: the label names no purpose, or one that `who` holds. purpose: what it does this for; empty where it did not
+    say, and then any of its own will do.
+    """
+    named = label.purpose
+    return not named or (
+        purpose in named and purpose in who.purposes if purpose else not who.purposes.isdisjoint(named)
     )
 
 

@@ -1,8 +1,9 @@
 """Who gets a message and who does not: recipients expanded from the snapshot, each released or withheld by the policy.
 
 The same test guards every later read, so a preview, the routing and a read at one instant cannot disagree. They differ
-in one thing: routing asks as if every recipient were active, and every entity granted. Neither is published, so a
-suspended recipient shows as released, and stays unread because reading asks for the real status and the real grant.
+in one thing: routing asks as if every recipient were active, every entity granted, and everybody reading for the
+purpose of the label. None of it is published, so a suspended recipient shows as released, and stays unread because
+reading asks for the real status, the real grant and the real purpose.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -190,15 +191,23 @@ def may_read(
     addressee: bool,
     now: datetime,
     recalled: bool = False,
+    purpose: str = "",
 ) -> Decision:
-    """Whether this reader may have this item now; only CONTENT means that it may. Its status and what its bureau grants
-    it count as they really are.
+    """Whether this reader may have this item now; only CONTENT means that it may. Its status, what its bureau grants it
+    and what it reads for count as they really are.
 
     label: with every restriction in force. type: of the item. addressee: whether the item was ever released to it. It
-    was so because it was addressed.
+    was so because it was addressed. purpose: that of the reader's call, if it named one.
     """
     being = relation.reading(
-        label, sender=sender, reader=reader, addressee=addressee, now=now, type=type, recalled=recalled
+        label,
+        sender=sender,
+        reader=reader,
+        addressee=addressee,
+        now=now,
+        type=type,
+        recalled=recalled,
+        purpose=purpose,
     )
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
@@ -225,12 +234,12 @@ class Held(Protocol):
     def recalled(self) -> bool: ...
 
 
-def reads(standing: Standing, held: Held, reader: ParticipantId, now: datetime) -> bool:
+def reads(standing: Standing, held: Held, reader: ParticipantId, now: datetime, purpose: str) -> bool:
     """Whether this reader, who sent or was given the item, may have it now. See `may_read`."""
-    return _read(standing, held, standing.directory.participants[reader], now).outcome is Answer.CONTENT
+    return _read(standing, held, standing.directory.participants[reader], now, purpose).outcome is Answer.CONTENT
 
 
-def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, now: datetime) -> bytes:
+def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, now: datetime, purpose: str) -> bytes:
     """For auditors, why a reader that holds these items is answered as if they were not there, in the form of
     `Routing.for_audit`: {"read": [{"item", "asked", "outcome", "rules"}]}. Of what is not there, the same with nothing.
     """
@@ -245,8 +254,9 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
             now=now,
             type=one.type,
             recalled=one.recalled,
+            purpose=purpose,
         )
-        decision = _read(standing, one, who, now)
+        decision = _read(standing, one, who, now, purpose)
         read.append({"item": one.item, **audited(Door.READ, asker, relation.item(label), facts, decision)})
     return strictjson.write({"read": read})
 
@@ -268,7 +278,7 @@ def _entries(
     }
 
 
-def _read(standing: Standing, held: Held, reader: Participant, now: datetime) -> Decision:
+def _read(standing: Standing, held: Held, reader: Participant, now: datetime, purpose: str) -> Decision:
     return may_read(
         standing,
         held.label.narrowed(held.limits),
@@ -278,6 +288,7 @@ def _read(standing: Standing, held: Held, reader: Participant, now: datetime) ->
         addressee=held.sender != reader.id,
         now=now,
         recalled=held.recalled,
+        purpose=purpose,
     )
 
 

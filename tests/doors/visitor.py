@@ -21,7 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(slots=True, kw_only=True)
 class Visitor:
-    """access, message: its keys. bound: the key that its token is bound to."""
+    """access, message: its keys. bound: the key that its token is bound to. purpose: for which it calls."""
 
     id: str
     url: str
@@ -29,6 +29,7 @@ class Visitor:
     access: SigningKey
     message: SigningKey
     http: httpx.Client
+    purpose: str = ""
     bound: SigningKey = field(default_factory=SigningKey.generate)
     _token: bytes = b""
     _ends: float = 0
@@ -60,6 +61,7 @@ class Visitor:
             "jti": secrets.token_urlsafe(24),
             "now": int(time.time()),
             "user": "u-117",
+            "purpose": self.purpose,
         }
         return jose.write_assertion(self.access, **claims | instead)
 

@@ -1,8 +1,8 @@
 """One look at a reader's inbox: what may be shown of it, and how far the reader has come by it.
 
 What may not be read is passed over without a gap that could be counted. It is not lost: the reader's place remembers
-where that began, and the directory that it was decided under. Under another one, what was never shown is looked at
-again before anything new is, so a right that comes back brings what came meanwhile.
+where that began, and the directory and the purpose that it was decided under. Under others, what was never shown is
+looked at again before anything new is, so a right that comes back brings what came meanwhile.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from exchange.store import Store, StoredItem
 
 @dataclass(slots=True, kw_only=True)
 class Look:
-    """readable: which of some items the reader may have. under: the version of the directory that decides so.
+    """readable: which of some items the reader may have. under: what decides so, see `deciding`.
 
     shown: what was found, in the order of release, at most `limit`.
     """
@@ -59,6 +59,11 @@ class Look:
             if len(found) < asked:
                 break
         return passed, place
+
+
+def deciding(version: int, purpose: str) -> int:
+    """One number for a version of the directory and the purpose of a call, a code of two letters or nothing."""
+    return version << 16 | int.from_bytes(purpose.encode())
 
 
 def without(come: Progress, dropped: Sequence[StoredItem]) -> Progress:

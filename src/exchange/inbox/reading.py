@@ -16,7 +16,7 @@ from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown, Repeated
 from exchange.committer import Committer
 from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
-from exchange.inbox.look import Look, behind, without
+from exchange.inbox.look import Look, behind, deciding, without
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, Participant, ParticipantId, Use
@@ -69,7 +69,7 @@ class Inbox:
         while True:
             with self.wake.listening(reader) as woken:
                 rights, standing = self.committer.rights, self.standing()
-                look = self._look(reader, limit, standing)
+                look = self._look(caller, limit, standing)
                 come = await look.onward(begun)
                 left = (until - self.now()).total_seconds()
                 # Woken by what it may not read, a reader waits on: an early answer would tell of it.
@@ -97,7 +97,7 @@ class Inbox:
         """The items of a thread that the caller sent or holds, oldest first. Raises Refusal(NOT_FOUND)."""
         rights, standing, reader = self.committer.rights, self.standing(), caller.participant.id
         found = await asyncio.to_thread(self.store.thread_for, reader, thread, PAGE)
-        shown: Sequence[StoredItem] = self._decided(found, reader, standing)
+        shown: Sequence[StoredItem] = self._decided(found, caller, standing)
         if shown:
             shown, _ = await self._disclose(caller, shown, standing, rights)
         if not shown:
@@ -109,7 +109,7 @@ class Inbox:
         reader = caller.participant.id
         come = self._come(cursor, reader, _SENT)
         found = await asyncio.to_thread(self.store.sent, reader, come.at.item, limit)
-        shown = self._decided(found, reader, self.standing())
+        shown = self._decided(found, caller, self.standing())
         if shown:
             come = Progress.up_to(behind(shown[-1]))
         return Page(items=shown, cursor=self._sealed(come, reader, _SENT), receipt=None)
@@ -181,7 +181,7 @@ class Inbox:
         row = NewAcknowledgement(reader=caller.participant.id, item=found.position, token=opened.token)
 
         def again(standing: Standing, now: datetime) -> Act:
-            if not self._decided((found,), caller.participant.id, standing):
+            if not self._decided((found,), caller, standing):
                 raise self._nothing((found,), caller, standing)
             if not standing.directory.participants[caller.participant.id].keys[opened.key.kid].valid_at(now):
                 raise Refusal(Reason.KEY_NOT_VALID)
@@ -197,30 +197,30 @@ class Inbox:
             rights=rights,
         )
 
-    def _look(self, reader: ParticipantId, limit: int, standing: Standing) -> Look:
+    def _look(self, caller: Caller, limit: int, standing: Standing) -> Look:
         return Look(
             store=self.store,
-            reader=reader,
+            reader=caller.participant.id,
             limit=limit,
-            under=standing.directory.version,
-            readable=lambda found: self._decided(found, reader, standing),
+            under=deciding(standing.directory.version, caller.purpose),
+            readable=lambda found: self._decided(found, caller, standing),
         )
 
-    def _decided(self, found: Sequence[StoredItem], reader: ParticipantId, standing: Standing) -> list[StoredItem]:
-        now = self.now()
-        return [item for item in found if routing.reads(standing, item, reader, now)]
+    def _decided(self, found: Sequence[StoredItem], caller: Caller, standing: Standing) -> list[StoredItem]:
+        now, reader, purpose = self.now(), caller.participant.id, caller.purpose
+        return [item for item in found if routing.reads(standing, item, reader, now, purpose)]
 
     async def _held(self, caller: Caller, item: str, standing: Standing) -> StoredItem:
         found = await asyncio.to_thread(self.store.item_for, caller.participant.id, item)
         held = () if found is None else (found,)
-        readable = self._decided(held, caller.participant.id, standing)
+        readable = self._decided(held, caller, standing)
         if not readable:
             raise self._nothing(held, caller, standing)
         return readable[0]
 
     def _nothing(self, held: Sequence[StoredItem], caller: Caller, standing: Standing) -> Refusal:
         """One answer for what is not there and what is not for the caller; auditors may see which it was."""
-        why = routing.why_hidden(standing, held, caller.participant.id, self.now())
+        why = routing.why_hidden(standing, held, caller.participant.id, self.now(), caller.purpose)
         return Refusal(Reason.NOT_FOUND, audited=why)
 
     async def _disclose(
@@ -237,7 +237,7 @@ class Inbox:
                 assert isinstance(outcome, receipt.Committed)  # a page is never a repeat
                 return tuple(left), receipt.of(outcome, Field.USER)
             rights, standing = self.committer.rights, self.standing()
-            left = await self._anew(caller.participant.id, left, standing)
+            left = await self._anew(caller, left, standing)
             if not left:
                 return (), None
         raise Refusal(Reason.OVERLOADED)
@@ -257,7 +257,7 @@ class Inbox:
         )
 
         def again(standing: Standing, now: datetime) -> Act:
-            left[:] = self._decided(left, caller.participant.id, standing)
+            left[:] = self._decided(left, caller, standing)
             return self._shown(caller, left, standing, rights)
 
         return Act(
@@ -271,12 +271,12 @@ class Inbox:
             rights=rights,
         )
 
-    async def _anew(self, reader: ParticipantId, items: Sequence[StoredItem], standing: Standing) -> list[StoredItem]:
+    async def _anew(self, caller: Caller, items: Sequence[StoredItem], standing: Standing) -> list[StoredItem]:
         """Those of these that may still be read, as they are by now, in their order."""
         positions = tuple(item.position for item in items)
-        found = await asyncio.to_thread(self.store.items_held, reader, positions)
+        found = await asyncio.to_thread(self.store.items_held, caller.participant.id, positions)
         held = {item.position: item for item in found}
-        return self._decided([held[position] for position in positions if position in held], reader, standing)
+        return self._decided([held[position] for position in positions if position in held], caller, standing)
 
     def _come(self, cursor: str | None, reader: ParticipantId, feed: str) -> Progress:
         return Progress.up_to(START) if cursor is None else self.cursors.open(cursor, reader=reader, feed=feed)

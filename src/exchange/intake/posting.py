@@ -98,7 +98,7 @@ class Intake:
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
             _refuse(message, _WITHOUT_DOOR)
-            outcome = await self._commit(verified, message)
+            outcome = await self._commit(verified, message, caller.purpose)
         except Refusal as refusal:
             if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
                 earlier = await self._accepted_before(verified, sender.id)
@@ -125,7 +125,7 @@ class Intake:
             now=now,
         )
         _refuse(message, _WITHOUT_DOOR | OF_A_SOURCE)
-        await check_references(self.store, message, standing, now)
+        await check_references(self.store, message, standing, now, caller.purpose)
         asked = Draft(
             event=Event.QUESTION_ASKED,
             actor=caller.participant.id,
@@ -143,14 +143,14 @@ class Intake:
         routed = routing.route(permit, standing, now)
         return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
-    async def _commit(self, verified: VerifiedBytes, message: Message) -> Committed | Repeated:
+    async def _commit(self, verified: VerifiedBytes, message: Message, purpose: str) -> Committed | Repeated:
         if message.type in OF_A_SOURCE:
             rulings = Rulings(committer=self.committer, store=self.store, standing=self.standing, now=self.now)
-            return await rulings.submit(verified, message)
+            return await rulings.submit(verified, message, purpose)
         for _ in range(_ATTEMPTS):
             rights = self.committer.rights  # before what it refers to is read: what comes later is seen in the commit
             standing, now = self.standing(), self.now()
-            referred = await check_references(self.store, message, standing, now)
+            referred = await check_references(self.store, message, standing, now, purpose)
             act = self._decide(verified, message, referred, rights, standing, now)
             await self._let_others_run(standing)
             outcome = await self.committer.commit(act)

@@ -20,21 +20,26 @@ _THREAD = Fault("/thread", "names a thread you take part in")
 _ABOUT = Fault("/body/about", "names an item you sent or hold")
 
 
-async def check_references(store: Store, message: Message, standing: Standing, now: datetime) -> tuple[int, ...]:
-    """-> the positions of the items that let it refer to what it names: it rests on them.
+async def check_references(
+    store: Store, message: Message, standing: Standing, now: datetime, purpose: str
+) -> tuple[int, ...]:
+    """purpose: for which the sender calls. -> the positions of the items that let it refer to what it names: it rests
+    on them.
 
     Raises Refusal(UNKNOWN_REFERENCE | RECALLED).
     """
     found = []
     if message.in_reply_to is not None:
         replied = await _held(store, message.sender, message.in_reply_to)
-        found.append(_usable(replied, _REPLIED, message, standing, now))
+        found.append(_usable(replied, _REPLIED, message, standing, now, purpose))
     elif message.thread != message.item:
         among = await asyncio.to_thread(store.thread_for, message.sender, message.thread, _OF_A_THREAD)
-        found.append(_usable(among, _THREAD, message, standing, now))
+        found.append(_usable(among, _THREAD, message, standing, now, purpose))
     if message.type == "feedback":
         assert message.about is not None  # its schema says so
-        found.append(_usable(await _held(store, message.sender, message.about), _ABOUT, message, standing, now))
+        found.append(
+            _usable(await _held(store, message.sender, message.about), _ABOUT, message, standing, now, purpose)
+        )
     return tuple(dict.fromkeys(item.position for item in found))
 
 
@@ -44,11 +49,11 @@ async def _held(store: Store, sender: ParticipantId, item: ItemId) -> Sequence[S
 
 
 def _usable(
-    held: Sequence[StoredItem], fault: Fault, message: Message, standing: Standing, now: datetime
+    held: Sequence[StoredItem], fault: Fault, message: Message, standing: Standing, now: datetime, purpose: str
 ) -> StoredItem:
     """The first of these that its sender may read, and that stands."""
     sender = message.sender
-    known = [item for item in held if routing.reads(standing, item, sender, now)]
+    known = [item for item in held if routing.reads(standing, item, sender, now, purpose)]
     if fault is _REPLIED:
         known = [item for item in known if item.thread == message.thread]
     standing_still = [item for item in known if not item.recalled]
@@ -56,4 +61,5 @@ def _usable(
         return standing_still[0]
     if known:
         raise Refusal(Reason.RECALLED, faults=(fault,))
-    raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=routing.why_hidden(standing, held, sender, now))
+    why = routing.why_hidden(standing, held, sender, now, purpose)
+    raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)

@@ -72,26 +72,26 @@ class Rulings:
     standing: Callable[[], Standing]
     now: Callable[[], datetime]
 
-    async def submit(self, verified: VerifiedBytes, message: Message) -> Committed | Repeated:
-        """message: of a type in OF_A_SOURCE.
+    async def submit(self, verified: VerifiedBytes, message: Message, purpose: str) -> Committed | Repeated:
+        """message: of a type in OF_A_SOURCE. purpose: for which its sender calls.
 
         Raises Refusal(UNKNOWN_REFERENCE | DENIED | NOT_CLEARED | RECALLED | ACT_WRONG | LABEL_INCONSISTENT |
         KEY_NOT_VALID | OVERLOADED).
         """
         for _ in range(_ATTEMPTS):
             rights = self.committer.rights  # before anything is read: what comes later is seen in the commit
-            found = await self._find(message, rights)
+            found = await self._find(message, purpose, rights)
             outcome = await self.committer.commit(self._act(verified, message, found, self.standing(), self.now()))
             if not isinstance(outcome, Overtaken):
                 return outcome
         raise Refusal(Reason.OVERLOADED)
 
-    async def _find(self, message: Message, rights: int) -> _Found:
+    async def _find(self, message: Message, purpose: str, rights: int) -> _Found:
         standing, now, sender = self.standing(), self.now(), message.sender
         assert message.about is not None  # its schema says so
         item = await asyncio.to_thread(self.store.item_for, sender, message.about)
-        if item is None or (item.sender != sender and not routing.reads(standing, item, sender, now)):  # 1
-            why = routing.why_hidden(standing, () if item is None else (item,), sender, now)
+        if item is None or (item.sender != sender and not routing.reads(standing, item, sender, now, purpose)):  # 1
+            why = routing.why_hidden(standing, () if item is None else (item,), sender, now, purpose)
             fault = Fault("/body/object", "names an item that you sent")
             raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)
         own = item.sender == sender
