@@ -30,6 +30,23 @@ from exchange.registry.shown import Viewer
 from exchange.schema import Schemas
 from exchange.store import Store, StoredChange
 
+# What may be wrong with an approval of something that waits, and tells that something does.
+_OF_THE_APPROVAL = frozenset(
+    {
+        Reason.JWS_MALFORMED,
+        Reason.JWS_HEADER,
+        Reason.JSON_MALFORMED,
+        Reason.SCHEMA_VIOLATION,
+        Reason.UNKNOWN_KEY,
+        Reason.BAD_SIGNATURE,
+        Reason.KEY_NOT_VALID,
+        Reason.NOT_AN_OFFICER,
+        Reason.WRONG_EXCHANGE,
+        Reason.OUT_OF_TIME,
+        Reason.CHANGE_WRONG,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -99,18 +116,25 @@ class Registry:
         return await self._record(SignedChange(change=token), caller)
 
     async def approve(self, change: str, token: bytes, caller: Caller) -> Recorded:
-        """token: an approval as a JWS by another officer. Raises as `propose`; NOT_FOUND where nothing waits."""
+        """token: an approval as a JWS by another officer. Raises as `propose`; NOT_FOUND where nothing waits, and to
+        others than the operator also where something does that this approval does not fit: what waits is reserved.
+        """
         if len(token) > APPROVAL_LIMIT:
             raise Refusal(Reason.JWS_MALFORMED)
         waiting = await asyncio.to_thread(self.store.proposal, change)
-        if waiting is None:
-            repeated = await self._approved_before(change, token)
-            if repeated is None:
-                raise Refusal(Reason.NOT_FOUND)
-            return repeated
-        proposed = waiting.signed
-        signed = SignedChange(change=proposed.change, approvals=(*proposed.approvals, token))
-        return await self._record(signed, caller)
+        if waiting is not None:
+            proposed = waiting.signed
+            signed = SignedChange(change=proposed.change, approvals=(*proposed.approvals, token))
+            try:
+                return await self._record(signed, caller)
+            except Refusal as refusal:
+                operates = caller.participant.id == self.standing().directory.operator
+                if operates or refusal.reason not in _OF_THE_APPROVAL:
+                    raise
+        repeated = await self._approved_before(change, token)
+        if repeated is None:
+            raise Refusal(Reason.NOT_FOUND)
+        return repeated
 
     async def policy_texts(self, digest: str) -> dict[str, Any]:
         """A policy set that is or was in force. Raises Refusal(NOT_FOUND)."""
