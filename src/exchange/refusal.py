@@ -200,6 +200,7 @@ class Refusal(Exception):
 
     rules: ids of the access rules that decided, as far as the caller may know them.
     faults: places in the caller's own document. retry_after: seconds.
+    offer: a type of message by which the caller may ask for what it was refused.
     audited: why, for auditors alone; where all that the caller may know is that there is nothing for it.
     """
 
@@ -210,6 +211,7 @@ class Refusal(Exception):
         rules: tuple[str, ...] = (),
         faults: tuple[Fault, ...] = (),
         retry_after: int | None = None,
+        offer: str = "",
         audited: bytes = b"",
     ) -> None:
         super().__init__(reason.code)
@@ -217,4 +219,5 @@ class Refusal(Exception):
         self.rules = rules or ((reason.rule.id,) if reason.rule else ())
         self.faults = faults
         self.retry_after = retry_after
+        self.offer = offer
         self.audited = audited

@@ -181,6 +181,32 @@ def owning(source: ParticipantId, actor: ParticipantId) -> OwningFacts:
     return OwningFacts(source == actor)
 
 
+def holding(
+    label: Label,
+    *,
+    source: ParticipantId,
+    holder: Participant,
+    type: str,
+    original: bool,
+    permitted: bool,
+    purpose: str,
+    now: datetime,
+) -> HoldingFacts:
+    """Of one who has an item and would pass it on to one other. label, type: of the item. original: whether its source
+    addressed that other itself. permitted: whether its source permits it. purpose: see `purpose_fits`.
+    """
+    return HoldingFacts(
+        True,
+        holder.id == source,
+        original,
+        permitted,
+        granted(holder, type, Operation.FORWARD, now),
+        reviewed(holder, now),
+        purpose_fits(label, holder, purpose),
+        agreed(holder, type, label.crime_area, now),
+    )
+
+
 def granted(who: Participant, type: str, operation: Operation, now: datetime) -> bool:
     """R04. What acts upon an item follows that: it needs a grant that is in force, and none for its own type. Who held
     an item can be told that it was taken back, and whether somebody may pass it on is asked for the item.

@@ -44,7 +44,8 @@ def by(policy: PolicySet) -> DecidingAgain:
 def _decides_so(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
     try:
         if stated.items:
-            return _ruled(answered, stated, directory, decided)
+            rules = _forwarded if "forward" in decided.beside else _ruled
+            return rules(answered, stated, directory, decided)
         item = _posted(answered, stated, directory, decided.post)
         return item is not None and all(_read(answered, item, directory, entry) for entry in decided.read)
     except (KeyError, TypeError, ValueError, AttributeError, Refusal):
@@ -107,6 +108,24 @@ def _ruled(answered: Callable[[str], Answered], stated: Leaf, directory: Directo
         and all(_read(answered, _narrowed(answered, item, one), directory, one) for one in (*before, *after))
         and decided.anew == released_by(after) - released_by(before)
         and _says(answered, stated, directory, decided)
+    )
+
+
+def _forwarded(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+    """A note that is posted and read like a message; and an item passed on to each of its recipients."""
+    sender = relation.participant(_participant(directory, stated.actor))
+    note = _posted(answered, stated, directory, decided.post)
+    asked = [(*answered(one["asked"]), one) for one in decided.beside["forward"]]
+    passed_on = {id for *_, one in asked for id in one["to"]}
+    return (
+        note is not None
+        and all(_read(answered, _narrowed(answered, note, one), directory, one) for one in decided.read)
+        and all(
+            (question.door, question.principal, outcome, list(rules)) == (Door.FORWARD, sender, "ALLOW", one["rules"])
+            for question, outcome, rules, one in asked
+        )
+        and passed_on == {id for one in decided.read for id in one["to"]}
+        and decided.anew <= decided.released
     )
 
 

@@ -553,3 +553,22 @@ def test_an_item_is_restricted_lifted_corrected_and_recalled(exchange: Command, 
 @pytest.mark.parametrize("words", [("restrict",), ("correct",)])
 def test_an_act_without_content_is_wrong_usage(words: tuple[str, ...], exchange: Command, community: Community) -> None:
     assert exchange(*words, "ncb-fra:x", "--as", community.profile("ncb-fra")).code == 2
+
+
+def test_what_its_source_controls_is_asked_for_and_passed_on(exchange: Command, community: Community) -> None:
+    fra, ita = community.profile("ncb-fra"), community.copy_of("ncb-ita").folder
+    item = sent(exchange, community, "--to", "ncb-ita", OUO, "--handling", "ORCON")["item"]
+    wanted = ("--to", "ncb-deu", "--as", ita, "--json")
+
+    refused = exchange("forward", item, *wanted)
+    asked = exchange("permission", "ask", item, "--reason", "the joint team", *wanted)
+    request = asked.document["item"]
+    endless = exchange("permission", "answer", request, "--grant", "--as", fra)
+    granted = exchange(
+        "permission", "answer", request, "--grant", "--until", "2126-01-01T00:00:00Z", "--as", fra, "--json"
+    )
+    passed = exchange("forward", item, "--permission", granted.document["item"], *wanted)
+
+    assert "ORIGINATOR_CONTROL" in refused.out
+    assert endless.code == 2
+    assert passed.document["routing"] == [{"participant": "ncb-deu", "outcome": "released"}]

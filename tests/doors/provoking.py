@@ -404,6 +404,13 @@ def act_wrong(house: House) -> Provoked:
     return Provoked(paris(house).send(of_it), "ncb-fra")
 
 
+@provokes(Reason.ORIGINATOR_CONTROL)
+def originator_control(house: House) -> Provoked:
+    sent = paris(house).sent("ncb-ita", subject=CANARY, label={"handling": ["EXERCISE", "ORCON"]})
+    rome = house["ncb-ita"]
+    return Provoked(rome.forward(rome.write_forward(sent, "ncb-deu", subject=CANARY)), "ncb-ita")
+
+
 # The directory and its officers
 
 

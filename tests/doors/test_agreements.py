@@ -63,6 +63,20 @@ def test_an_agreement_ends_by_itself(house: House) -> None:
     assert agency.post("/v1/messages", own["jws"].encode()).status_code == 200  # accepted while it lasted
 
 
+def test_what_came_before_an_agreement_begins_comes_when_it_does(house: House) -> None:
+    agency, cursor = house[DRUGS], house[DRUGS].caught_up()
+    begins = datetime.now(UTC) + timedelta(seconds=2)
+    house.agree(DRUGS, **{"from": instant.write(begins)})
+    sent = house["ncb-ita"].sent(DRUGS)
+    before = agency.inbox(cursor=cursor)
+
+    time.sleep(max(0.0, (begins - datetime.now(UTC)).total_seconds()) + 0.1)
+    after = agency.inbox(cursor=before["cursor"])
+
+    assert before["items"] == []
+    assert [one["item"] for one in after["items"]] == [sent["item"]]
+
+
 def test_an_agreement_is_shown_to_its_agency_and_to_no_other_participant(house: House) -> None:
     def kinds(viewer: str) -> set[str]:
         stated = [content(one["change"].encode()) for one in house[viewer].get(CHANGES).json()["changes"]]

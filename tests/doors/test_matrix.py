@@ -64,6 +64,15 @@ def feedback(visitor: Visitor, item: str) -> dict[str, Any]:
     return visitor.write("ncb-fra", type="feedback", body={"about": item, "result": "NONE"})
 
 
+def asked_of(visitor: Visitor, item: str) -> dict[str, Any]:
+    body = {"object": item, "wanted": {"use": "COURT"}, "reason": "a trial"}
+    return visitor.write(item.partition(":")[0], type="permission-request", body=body)
+
+
+def passed_on(visitor: Visitor, item: str) -> dict[str, Any]:
+    return visitor.write("ncb-fra", type="forward", thread=item, body={"object": item})
+
+
 def by_both(sent: Sent) -> set[str]:
     return {sent.sender, sent.reader}
 
@@ -86,10 +95,12 @@ OF_ITEMS: Mapping[str, tuple[tuple[Ask, Callable[[Sent], set[str]]], ...]] = {
         (lambda visitor, item: visitor.send(reply(visitor, item)), by_both),
         (lambda visitor, item: visitor.send(continued(visitor, item)), by_both),
         (lambda visitor, item: visitor.send(feedback(visitor, item)), by_both),
+        (lambda visitor, item: visitor.send(asked_of(visitor, item)), by_both),
         (lambda visitor, item: visitor.send(about(visitor, "restriction", item, lifted=True)), by_both),
         (lambda visitor, item: visitor.send(about(visitor, "correction", item, **CORRECTED)), by_both),
         (lambda visitor, item: visitor.send(about(visitor, "recall", item, **RECALLED)), by_both),
     ),
+    "forward": ((lambda visitor, item: visitor.forward(passed_on(visitor, item)), by_both),),
     "preview": (
         (lambda visitor, item: visitor.preview(reply(visitor, item)), by_both),
         (lambda visitor, item: visitor.preview(continued(visitor, item)), by_both),

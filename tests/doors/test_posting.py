@@ -54,16 +54,6 @@ def test_the_examples_are_accepted_as_they_are(name: str, house: House) -> None:
     assert answer.json()["routing"]
 
 
-@pytest.mark.parametrize("name", ["passed-on-freely", "may-we-forward", "court-denied"])
-def test_a_type_without_a_door_is_refused_and_not_half_done(name: str, house: House) -> None:
-    document = worlds.sample(name, at=datetime.now(UTC))
-    sender = house[document["sender"]]
-
-    answers = [sender.send(document), sender.preview(document)]
-
-    assert [answer.json()["reason"] for answer in answers] == ["UNKNOWN_TYPE"] * 2
-
-
 @pytest.mark.parametrize("name", ["recalled-in-error", "fewer-readers", "weight-corrected"])
 def test_what_names_no_recipients_has_no_preview(name: str, house: House) -> None:
     document = worlds.sample(name, at=datetime.now(UTC))

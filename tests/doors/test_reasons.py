@@ -39,7 +39,6 @@ BY_WHOEVER_CHECKS = {Reason.PROOF_WRONG, Reason.CHECKPOINT_WRONG, Reason.LEAF_MA
 
 # Those whose doors are being built: none is answered yet.
 AWAITED = {
-    Reason.ORIGINATOR_CONTROL,
     Reason.NOT_TO_ALL,
     Reason.DUTIES_MISSING,
 }

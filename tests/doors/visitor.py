@@ -155,6 +155,17 @@ class Visitor:
     def correct(self, about: dict[str, Any], text: str = "Seen at the station.", **members: Any) -> dict[str, Any]:
         return self.acts("correction", about, {"reason": "ERROR", "corrected": {"text": text}}, **members)
 
+    def write_forward(
+        self, about: dict[str, Any], *to: str, permission: str | None = None, **members: Any
+    ) -> dict[str, Any]:
+        """A note about an item as `sent` gave that, marked as the item is."""
+        body = {} if permission is None else {"permission": permission}
+        recipients = [{"participant": id} for id in to]
+        return self.write_act("forward", about, body, **{"recipients": recipients} | members)
+
+    def forward(self, document: dict[str, Any]) -> httpx.Response:
+        return self.post("/v1/forwards", self.sign(document))
+
     def sign(self, document: dict[str, Any]) -> bytes:
         return envelope.write(document, self.message)
 

@@ -14,6 +14,7 @@ from exchange.cli import (
     keys,
     messages,
     participants,
+    passing,
     policies,
     reading,
     screen,
@@ -47,6 +48,7 @@ def application() -> typer.Typer:
     messages.add_commands(app)
     reading.add_commands(app)
     control.add_commands(app)
+    passing.add_commands(app)
     app.add_typer(participants.group(), name="participant")
     app.add_typer(entities.group(), name="entity")
     app.add_typer(agreements.group(), name="agreement")

@@ -34,7 +34,7 @@ def _recall(
     json: Json = False,
 ) -> None:
     """Take back an item: nobody is shown it any more, and those who have read it are told."""
-    sent = ask(profile, lambda client: client.recall(item, ground, action, note=note))
+    sent = ask(profile, lambda client: client.control.recall(item, ground, action, note=note))
     _tell(sent, json, f"{item} is recalled.", "told, having read it", "Nobody had read it.")
 
 
@@ -52,13 +52,13 @@ def _restrict(
     circle = circle_of(to, tiers)
     if circle is None:
         raise typer.BadParameter("say --releasable or --tiers")
-    sent = ask(profile, lambda client: client.restrict(item, circle, reason=reason))
+    sent = ask(profile, lambda client: client.control.restrict(item, circle, reason=reason))
     _tell(sent, json, f"{item} is restricted.", "told, having read it", "Nobody had read it.")
 
 
 def _lift(item: Item, profile: As, reason: Annotated[str | None, _REASON] = None, json: Json = False) -> None:
     """Lift the restriction of an item: who could not read it gets it anew."""
-    sent = ask(profile, lambda client: client.lift(item, reason=reason))
+    sent = ask(profile, lambda client: client.control.lift(item, reason=reason))
     _tell(sent, json, f"{item} is no longer restricted.", "told, having read it", "Nobody had read it.")
 
 
@@ -78,7 +78,7 @@ def _correct(
     corrected = _read(file) | {name: value for name, value in said.items() if value is not None}
     if not corrected:
         raise typer.BadParameter("say --subject, --text or --file")
-    sent = ask(profile, lambda client: client.correct(item, reason, corrected))
+    sent = ask(profile, lambda client: client.control.correct(item, reason, corrected))
     _tell(sent, json, f"{item} is corrected by {sent.item}.", "corrected", "Nobody holds it.")
 
 

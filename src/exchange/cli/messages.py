@@ -11,7 +11,7 @@ import typer
 
 from exchange.cli.options import As, Json, ask
 from exchange.cli.screen import note, show, table
-from exchange.client import Client, Draft, Outcome
+from exchange.client import Client, Draft, Outcome, Sent
 
 _Act = Callable[[Client, Draft, bool], Awaitable[None]]
 
@@ -97,14 +97,18 @@ async def _draft(client: Client, members: Mapping[str, Any]) -> Draft:
 
 
 async def _send(client: Client, draft: Draft, json: bool) -> None:
-    sent = await client.send(draft)
+    tell_sent(await client.send(draft), json, draft.notes)
+
+
+def tell_sent(sent: Sent, json: bool, notes: tuple[str, ...] = ()) -> None:
+    """What became of a message, whatever it was."""
     document = {
         "item": sent.item,
         "position": sent.position,
         "new": sent.new,
         "routing": [_outcome(one) for one in sent.routing],
         "duties": list(sent.duties),
-        "notes": list(draft.notes),
+        "notes": list(notes),
         "receipt": dict(sent.receipt),
     }
     words = f"{sent.item} stands at position {sent.position}; its receipt is verified."

@@ -107,7 +107,7 @@ def _sent(profile: As, cursor: Cursor = None, limit: Limit = 50, json: Json = Fa
 def _deliveries(item: Item, profile: As, json: Json = False) -> None:
     """How far an item that you sent has come with each recipient."""
     told = ask(profile, lambda client: client.deliveries(item))
-    columns = ("participant", "state", "rule", "at")
+    columns = ("participant", "state", "rule", "at", "by")
     rows = [tuple(one.get(name) for name in columns) for one in told]
     show(json, {"item": item, "deliveries": [dict(one) for one in told]}, table(columns, rows, nothing="Nobody."))
 

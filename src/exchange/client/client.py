@@ -1,7 +1,6 @@
 """The client of one participant: what it may ask of an exchange, each answer verified before it is handed out."""
 
 import logging
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from exchange import envelope, instant, jose, shipped, strictjson
 from exchange.client import sending
 from exchange.client.clock import Clock, machine
 from exchange.client.compose import Author, Draft, compose
-from exchange.client.control import SealedReason, about
+from exchange.client.control import Control
 from exchange.client.errors import Refused, Unproven
 from exchange.client.history import History
 from exchange.client.officer import Officer
@@ -112,8 +111,18 @@ class Client:
         directory = await self.history.directory()
         if more.get("in_reply_to") and not more.get("thread"):
             more["thread"] = (await self.message(more["in_reply_to"])).message.thread
-        author = self._author(directory)
+        author = self.author(directory)
         return compose(author, type=type, subject=subject, body=body, recipients=recipients, label=label, **more)
+
+    def author(self, directory: Directory) -> Author:
+        """Us, now."""
+        return Author(
+            participant=self.profile.participant,
+            user=self.profile.user,
+            origin=self.profile.pin.origin,
+            training=directory.training,
+            now=self.clock.now(),
+        )
 
     async def send(self, document: Mapping[str, Any] | Draft) -> Sent:
         """Sign, post, and verify the receipt. Posting again what `Sent.item` names counts once."""
@@ -128,8 +137,10 @@ class Client:
             raise Refused.here(refusal) from None
         return envelope.write(members, self.profile.key(Use.MESSAGE))
 
-    async def post(self, token: bytes) -> Sent:
-        """token: of `sign`. Raises Refused, and sends nothing, where this participant's key did not sign a message."""
+    async def post(self, token: bytes, *, path: str = "/v1/messages") -> Sent:
+        """token: of `sign`. path: a forward has a door of its own. Raises Refused, and sends nothing, where this
+        participant's key did not sign a message.
+        """
         self.watch.refuse_if_forked()
         key = self.profile.key(Use.MESSAGE).public
         try:
@@ -139,7 +150,7 @@ class Client:
             raise Refused.here(refusal) from None
         posted = Posted(token=token, item=ItemId(f"{self.profile.participant}:{signed.ulid}"), kid=key.kid)
 
-        answer = await self.wire.post("/v1/messages", token)
+        answer = await self.wire.post(path, token)
         sent = sending.verify_sent(answer.object(), posted, self.watch, new=answer.status == 201)
         await self.watch.settle()
         return sent
@@ -154,33 +165,6 @@ class Client:
             rules=tuple(map(str, shown.get("rules", ()))),
             recipients=sending.outcomes(shown.get("recipients")),
         )
-
-    # Control after sending
-
-    async def recall(self, item: str, ground: str, action: str, *, note: str | None = None) -> Sent:
-        """Take back an item that was sent from here. `Sent.released` are those who have read it, and are told.
-
-        ground: RIGHTS, ERROR, COURT, OTHER_BODY, COMPROMISED or WITHDRAWN. action: DELETE, RETURN or STOP_USE.
-        """
-        body = {"ground": ground, "action": action} | ({} if note is None else {"note": note})
-        return await self._act(item, "recall", "Recalled", body)
-
-    async def restrict(self, item: str, releasable_to: Mapping[str, Any], *, reason: str | None = None) -> Sent:
-        """Release an item to fewer than its label says: to whom both name. It takes the place of a restriction before.
-
-        releasable_to: as in a label. reason: a code that nobody is shown; it is kept in our state with what opens it.
-        """
-        return await self._restrict(item, "Restricted", {"releasable_to": dict(releasable_to)}, reason)
-
-    async def lift(self, item: str, *, reason: str | None = None) -> Sent:
-        """Lift the restriction of an item: its label alone counts again, and who could not read it gets it anew."""
-        return await self._restrict(item, "No longer restricted", {"lifted": True}, reason)
-
-    async def correct(self, item: str, reason: str, corrected: Mapping[str, Any]) -> Sent:
-        """Put an item right for those who hold it and may read it. corrected: what takes the place of its `subject`,
-        `text`, `entities` or members of its `body`. reason: ERROR, NEW_FACTS, IDENTITY or RIGHTS.
-        """
-        return await self._act(item, "correction", "Corrected", {"reason": reason, "corrected": dict(corrected)})
 
     async def sent(self, cursor: str | None = None, limit: int = 50) -> Page:
         """What this participant sent, oldest first."""
@@ -258,29 +242,6 @@ class Client:
         """Who takes part, folded here from genesis. Rights and status are in it as far as they are shown to us."""
         return await self.history.directory(fresh=True)
 
-    async def _restrict(self, item: str, verb: str, body: Mapping[str, Any], reason: str | None) -> Sent:
-        if reason is None:
-            return await self._act(item, "restriction", verb, body)
-        sealed = SealedReason.of(reason, secrets.token_bytes)
-        # Kept before it is sent: what is stated and cannot be opened would be worth nothing.
-        self.state.keep_reason(
-            {"object": item, "code": sealed.code, "salt": sealed.salt.hex(), "stated": sealed.stated}
-        )
-        return await self._act(item, "restriction", verb, {**body, "reason": sealed.stated})
-
-    async def _act(self, item: str, type: str, verb: str, body: Mapping[str, Any]) -> Sent:
-        author = self._author(await self.history.directory())
-        return await self.send(about(author, await self.message(item), type, verb, body))
-
-    def _author(self, directory: Directory) -> Author:
-        return Author(
-            participant=self.profile.participant,
-            user=self.profile.user,
-            origin=self.profile.pin.origin,
-            training=directory.training,
-            now=self.clock.now(),
-        )
-
     async def _page(self, shown: Mapping[str, Any]) -> Page:
         messages, doubtful = await self._reader.read_all(shown.get("items"))
         return Page(
@@ -301,6 +262,11 @@ class Client:
         if stands.items != positions:
             raise Unproven("the receipt of the page names other items than the page")
         return verified
+
+    @property
+    def control(self) -> Control:
+        """What is done to items that stand: recalled, restricted, corrected, passed on."""
+        return Control(desk=self)
 
     @property
     def _reader(self) -> Reader:

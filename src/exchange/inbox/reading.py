@@ -198,11 +198,13 @@ class Inbox:
         )
 
     def _look(self, caller: Caller, limit: int, standing: Standing) -> Look:
+        agreement = standing.directory.participants[caller.participant.id].agreement
+        begun = agreement is not None and agreement.since <= self.now()
         return Look(
             store=self.store,
             reader=caller.participant.id,
             limit=limit,
-            under=deciding(standing.directory.version, caller.purpose),
+            under=deciding(standing.directory.version, caller.purpose, begun),
             readable=lambda found: self._decided(found, caller, standing),
         )
 
@@ -290,7 +292,10 @@ class Inbox:
 
 
 def _state(delivery: Delivery | None) -> dict[str, Any]:
-    return {} if delivery is None else {"state": delivery.state, "at": instant.write(delivery.at)}
+    if delivery is None:
+        return {}
+    passed = {} if delivery.by is None else {"by": delivery.by}
+    return {"state": delivery.state, "at": instant.write(delivery.at)} | passed
 
 
 def _next_expiry(items: Sequence[StoredItem], reader: Participant, now: datetime) -> datetime | None:

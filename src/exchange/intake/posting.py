@@ -7,12 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from exchange import envelope, jose, leaf, receipt, relation, routing, strictjson
-from exchange.act import Act, NewItem, Overtaken, Repeated
+from exchange import envelope, jose, receipt, relation, routing, strictjson
+from exchange.act import Act, Overtaken, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
+from exchange.intake.forwarding import Forwards
 from exchange.intake.references import check_references
 from exchange.intake.ruling import OF_A_SOURCE, Rulings
+from exchange.intake.writing import draft_of, row_of
 from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Classification, Label
 from exchange.leaf import Draft, Event, Field
@@ -20,7 +22,6 @@ from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Denial, Permit, Standing, judge_post, may_post
 from exchange.receipt import Committed, Receipt
 from exchange.refusal import Fault, Reason, Refusal
-from exchange.routing import Routing
 from exchange.schema import Schemas
 from exchange.store import Store
 
@@ -40,14 +41,14 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
         Reason.UNKNOWN_REFERENCE,
         Reason.RECALLED,
         Reason.ACT_WRONG,
+        Reason.ORIGINATOR_CONTROL,
     }
 )
 _DUTIES_OF_RESTRICTED = (
     "a second factor for every person who reads it",
     "no offline copy and no bulk export",
 )
-# Spoken by everybody who reads, and not taken in yet: better refused than accepted without all of its checks.
-_WITHOUT_DOOR = frozenset({"forward", "permission-request", "permission-answer"})
+_FORWARD = frozenset({"forward"})
 _ATTEMPTS = 3  # to post what refers to an item that others act upon meanwhile
 _FRESH_DECISIONS_AT_ONCE = 32
 
@@ -84,8 +85,9 @@ class Intake:
     schemas: Schemas
     limit: int = envelope.LIMIT
 
-    async def submit(self, token: bytes, caller: Caller) -> Accepted:
-        """token: a compact JWS by a message key of the caller, at most `limit` bytes.
+    async def submit(self, token: bytes, caller: Caller, *, forwards: bool = False) -> Accepted:
+        """token: a compact JWS by a message key of the caller, at most `limit` bytes. forwards: whether it comes by the
+        door that takes these, and nothing else.
 
         Returns once the message, its deliveries and its leaf are durable. Raises Refusal for everything else, and then
         nothing of the message is stored.
@@ -97,7 +99,7 @@ class Intake:
             message = envelope.parse(
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
-            _refuse(message, _WITHOUT_DOOR)
+            _refuse(message, frozenset(envelope.TYPES) - _FORWARD if forwards else _FORWARD)
             outcome = await self._commit(verified, message, caller.purpose)
         except Refusal as refusal:
             if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
@@ -124,7 +126,7 @@ class Intake:
             origin=standing.directory.origin,
             now=now,
         )
-        _refuse(message, _WITHOUT_DOOR | OF_A_SOURCE)
+        _refuse(message, OF_A_SOURCE | _FORWARD)
         await check_references(self.store, message, standing, now, caller.purpose)
         asked = Draft(
             event=Event.QUESTION_ASKED,
@@ -144,9 +146,10 @@ class Intake:
         return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     async def _commit(self, verified: VerifiedBytes, message: Message, purpose: str) -> Committed | Repeated:
-        if message.type in OF_A_SOURCE:
-            rulings = Rulings(committer=self.committer, store=self.store, standing=self.standing, now=self.now)
-            return await rulings.submit(verified, message, purpose)
+        ways: dict[str, type[Rulings | Forwards]] = {**dict.fromkeys(OF_A_SOURCE, Rulings), "forward": Forwards}
+        if message.type in ways:
+            way = ways[message.type](committer=self.committer, store=self.store, standing=self.standing, now=self.now)
+            return await way.submit(verified, message, purpose)
         for _ in range(_ATTEMPTS):
             rights = self.committer.rights  # before what it refers to is read: what comes later is seen in the commit
             standing, now = self.standing(), self.now()
@@ -174,11 +177,15 @@ class Intake:
             raise Refusal(Reason.KEY_NOT_VALID)
         permit = self._permit(message, standing, now)
         routed = routing.route(permit, standing, now)
+        sealed = {
+            Field.ROUTING: strictjson.write(routed.for_sender()),
+            Field.DECISIONS: strictjson.write(routed.for_audit()),
+        }
         return Act(
-            draft=_draft(verified, message, permit, routed),
+            draft=draft_of(verified, message, permit.rules, sealed=sealed),
             directory=standing.directory.version,
             policy=standing.policy.digest,
-            row=_row(verified, message, routed),
+            row=row_of(verified, message, tuple(participant.id for participant in routed.released)),
             valid_until=relation.valid_until(message.label, key, now, sender),
             again=partial(self._decide, verified, message, referred, rights),
             rests_on=referred,
@@ -213,38 +220,6 @@ class Intake:
 def _refuse(message: Message, types: frozenset[str]) -> None:
     if message.type in types:
         raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type that is taken in here"),))
-
-
-def _draft(verified: VerifiedBytes, message: Message, permit: Permit, routed: Routing) -> Draft:
-    sealed = {
-        Field.MESSAGE: verified.signed,
-        Field.ROUTING: strictjson.write(routed.for_sender()),
-        Field.DECISIONS: strictjson.write(routed.for_audit()),
-        Field.USER: message.user.encode(),
-    }
-    return Draft(
-        event=Event.MESSAGE_ACCEPTED,
-        actor=message.sender,
-        object=message.item,
-        type=message.type,
-        label=leaf.label_facts(message.label),
-        rules=permit.rules,
-        key=verified.key.kid,
-        sealed=sealed,
-    )
-
-
-def _row(verified: VerifiedBytes, message: Message, routed: Routing) -> NewItem:
-    return NewItem(
-        item=message.item,
-        sender=message.sender,
-        ulid=message.ulid,
-        type=message.type,
-        thread=message.thread,
-        label=strictjson.write(message.document["label"]),
-        token=verified.token,
-        readers=tuple(participant.id for participant in routed.released),
-    )
 
 
 def _duties(label: Label) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ What its own sender has recalled is known to that sender, and not to be referred
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from exchange import routing
-from exchange.envelope import ItemId, Message
+from exchange import jose, routing, strictjson
+from exchange.envelope import DEPTH, Message, ToParticipant
 from exchange.participant import ParticipantId
 from exchange.policy import Standing
 from exchange.refusal import Fault, Reason, Refusal
@@ -18,6 +19,10 @@ _OF_A_THREAD = 100  # items of a thread that are asked whether the sender takes 
 _REPLIED = Fault("/in_reply_to", "names an item of this thread")
 _THREAD = Fault("/thread", "names a thread you take part in")
 _ABOUT = Fault("/body/about", "names an item you sent or hold")
+_OBJECT = Fault("/body/object", "names an item you sent or hold")
+_ITS_SOURCE = Fault("/recipients", "names the source of the item, and nobody else")
+_WHO_ASKED = Fault("/recipients", "names whoever asked, and nobody else")
+_REQUEST = Fault("/in_reply_to", "names a request to you for this item")
 
 
 async def check_references(
@@ -26,26 +31,54 @@ async def check_references(
     """purpose: for which the sender calls. -> the positions of the items that let it refer to what it names: it rests
     on them.
 
-    Raises Refusal(UNKNOWN_REFERENCE | RECALLED).
+    Raises Refusal(UNKNOWN_REFERENCE | RECALLED | ACT_WRONG).
     """
-    found = []
+    sender, found = message.sender, []
     if message.in_reply_to is not None:
-        replied = await _held(store, message.sender, message.in_reply_to)
+        replied = await held_by(store, sender, message.in_reply_to)
         found.append(_usable(replied, _REPLIED, message, standing, now, purpose))
     elif message.thread != message.item:
-        among = await asyncio.to_thread(store.thread_for, message.sender, message.thread, _OF_A_THREAD)
+        among = await asyncio.to_thread(store.thread_for, sender, message.thread, _OF_A_THREAD)
         found.append(_usable(among, _THREAD, message, standing, now, purpose))
-    if message.type == "feedback":
+    if message.type in _SPEAKING_OF:
         assert message.about is not None  # its schema says so
-        found.append(
-            _usable(await _held(store, message.sender, message.about), _ABOUT, message, standing, now, purpose)
-        )
+        about = await held_by(store, sender, message.about)
+        found.append(_usable(about, _SPEAKING_OF[message.type], message, standing, now, purpose))
+        _check_permission(message, found)
     return tuple(dict.fromkeys(item.position for item in found))
 
 
-async def _held(store: Store, sender: ParticipantId, item: ItemId) -> Sequence[StoredItem]:
-    found = await asyncio.to_thread(store.item_for, sender, item)
+# What is about an item without acting upon it, and what is wrong where that is not known.
+_SPEAKING_OF = {"feedback": _ABOUT, "permission-request": _OBJECT, "permission-answer": _OBJECT}
+
+
+async def held_by(store: Store, participant: ParticipantId, item: str) -> Sequence[StoredItem]:
+    """The item of this name, if the participant sent it or was given it; whether it may read it is not asked."""
+    found = await asyncio.to_thread(store.item_for, participant, item)
     return () if found is None else (found,)
+
+
+def content_of(item: StoredItem) -> Mapping[str, Any]:
+    """The envelope, as it was signed and accepted."""
+    payload = jose.decode(item.signed.split(b".")[1])
+    return strictjson.parse_object(payload, limit=len(payload), depth=DEPTH)
+
+
+def _check_permission(message: Message, found: Sequence[StoredItem]) -> None:
+    """A permission is asked of the item's source, and answered to whoever asked. Raises Refusal(ACT_WRONG)."""
+    item, recipients = found[-1], message.recipients
+    if message.type == "permission-request" and (
+        item.sender == message.sender or recipients != (ToParticipant(item.sender),)
+    ):
+        raise Refusal(Reason.ACT_WRONG, faults=(_ITS_SOURCE,))
+    if message.type == "permission-answer":
+        asked = found[0]
+        if item.sender != message.sender:
+            raise Refusal(Reason.ACT_WRONG, faults=(Fault("/body/object", "is an item that you sent"),))
+        if asked.type != "permission-request" or content_of(asked)["body"]["object"] != item.item:
+            raise Refusal(Reason.ACT_WRONG, faults=(_REQUEST,))
+        if asked.sender == message.sender or recipients != (ToParticipant(asked.sender),):
+            raise Refusal(Reason.ACT_WRONG, faults=(_WHO_ASKED,))
 
 
 def _usable(

@@ -19,13 +19,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from exchange import leaf, relation, routing, strictjson
+from exchange import relation, routing, strictjson
 from exchange.act import Act, Effect, NewItem, Overtaken, Repeated, Ruling
 from exchange.committer import Committer
 from exchange.envelope import Message
+from exchange.intake.writing import draft_of, row_of
 from exchange.jose import VerifiedBytes
 from exchange.label import Handling, Label
-from exchange.leaf import Draft, Event, Field
+from exchange.leaf import Field
 from exchange.participant import Participant, ParticipantId
 from exchange.policy import Answer, Decision, Door, Standing, may_post
 from exchange.receipt import Committed
@@ -108,28 +109,9 @@ class Rulings:
         _check_state(message, item)  # 3
         _check_label(message.label, item.label)  # 4
         ruled = _RULES[Effect(message.type)](message, found, standing, now)  # 5
-        draft = Draft(
-            event=Event.MESSAGE_ACCEPTED,
-            actor=message.sender,
-            object=message.item,
-            type=message.type,
-            label=leaf.label_facts(message.label),
-            rules=decision.rules,
-            key=verified.key.kid,
-            items=(item.position,),
-            sealed={Field.MESSAGE: verified.signed, Field.USER: message.user.encode()},
-        )
-        row = NewItem(
-            item=message.item,
-            sender=message.sender,
-            ulid=message.ulid,
-            type=message.type,
-            thread=message.thread,
-            label=strictjson.write(message.document["label"]),
-            token=verified.token,
-            readers=ruled.readers,
-            ruling=Ruling(item=item.position, effect=Effect(message.type), anew=ruled.anew),
-        )
+        draft = draft_of(verified, message, decision.rules, sealed={}, about=(item.position,))
+        ruling = Ruling(item=item.position, effect=Effect(message.type), anew=ruled.anew)
+        row = row_of(verified, message, ruled.readers, ruling)
         post = routing.audited(Door.UPDATE, relation.participant(source), owned, OwningFacts(True), decision)
         act = Act(
             draft=draft,

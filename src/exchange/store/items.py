@@ -18,6 +18,7 @@ from exchange.store.held import Delivery, Place, StoredItem, from_micros
 from exchange.store.rows import ACKNOWLEDGEMENT, DELIVERY, ITEM, READING, SEALED, Rows
 from exchange.store.vault import Content, SealedText
 
+_FORWARD = ITEM.alias("forward")
 _RESTRICTION, _ITS_KEY, _NEWER = ITEM.alias("restriction"), SEALED.alias("its_key"), ITEM.alias("newer_item")
 _CIRCLE = "/body/releasable_to"
 
@@ -95,11 +96,11 @@ class ItemRows(Rows):
         For its sender: whoever asks has shown with `item_for` that it is the caller's own.
         """
         statement = (
-            select(_delivery.reader, _delivery.at, _reading.at, _acknowledgement.at)
+            select(_delivery.reader, _delivery.at, _reading.at, _acknowledgement.at, _FORWARD.c.sender)
             .select_from(
-                DELIVERY.outerjoin(READING, _same_reader(_reading)).outerjoin(
-                    ACKNOWLEDGEMENT, _same_reader(_acknowledgement)
-                )
+                DELIVERY.outerjoin(READING, _same_reader(_reading))
+                .outerjoin(ACKNOWLEDGEMENT, _same_reader(_acknowledgement))
+                .outerjoin(_FORWARD, and_(_FORWARD.c.position == _delivery.released, _FORWARD.c.type == "forward"))
             )
             .where(_delivery.item == position)
             .order_by(_delivery.reader)
@@ -201,9 +202,10 @@ def _same_reader(columns: Any) -> ColumnElement[bool]:
     return and_(columns.item == _delivery.item, columns.reader == _delivery.reader)
 
 
-def _delivery_of(reader: str, released: int, read: int | None, acknowledged: int | None) -> Delivery:
+def _delivery_of(reader: str, released: int, read: int | None, acknowledged: int | None, by: str | None) -> Delivery:
+    who, passed = ParticipantId(reader), None if by is None else ParticipantId(by)
     if acknowledged is not None:
-        return Delivery(reader=ParticipantId(reader), state="acknowledged", at=from_micros(acknowledged))
+        return Delivery(reader=who, state="acknowledged", at=from_micros(acknowledged), by=passed)
     if read is not None:
-        return Delivery(reader=ParticipantId(reader), state="read", at=from_micros(read))
-    return Delivery(reader=ParticipantId(reader), state="released", at=from_micros(released))
+        return Delivery(reader=who, state="read", at=from_micros(read), by=passed)
+    return Delivery(reader=who, state="released", at=from_micros(released), by=passed)

@@ -1,4 +1,4 @@
-"""Posting: `POST /v1/messages` and its preview.
+"""Posting: `POST /v1/messages` and its preview, and `POST /v1/forwards`.
 
 The one route that takes no help from the framework: at the rate that it must bear, that help costs more than the whole
 of policy and routing. It is a plain route, reached past the framework's own layers by a middleware in front of them;
@@ -27,17 +27,25 @@ _PATH = "/v1/messages"
 def add_routes(app: FastAPI, intake: Intake, edge: Edge) -> None:
     Calling = Annotated[Caller, Depends(edge.caller)]
 
-    async def post(request: Request) -> Response:
+    async def take(request: Request, *, forwards: bool) -> Response:
         caller = await edge.poster(request)
         token = await edge.body(request, limit=intake.limit, media_type=JOSE)
-        accepted = await intake.submit(token, caller)
+        accepted = await intake.submit(token, caller, forwards=forwards)
         answer = accepted.receipt.wire() | {"routing": orjson.Fragment(accepted.routing)}
         if accepted.duties:
             answer["duties"] = accepted.duties
         return as_json(answer, 201 if accepted.new else 200)
 
+    async def post(request: Request) -> Response:
+        return await take(request, forwards=False)
+
     app.router.routes.insert(0, Route(_PATH, post, methods=["POST"]))
     app.add_middleware(_StraightToIntake, post=post, refuse=edge.refuse)
+
+    @app.post("/v1/forwards", operation_id="forward", tags=["messages"])
+    async def forward(request: Request) -> Response:
+        """An item that the caller holds, passed on to others than its source named, with a note."""
+        return await take(request, forwards=True)
 
     @app.post("/v1/messages/preview", operation_id="preview", tags=["messages"])
     async def preview(request: Request, caller: Calling) -> Response:

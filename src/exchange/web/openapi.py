@@ -14,12 +14,19 @@ _OPEN = {"token", "metadata", "livez", "readyz"}  # operations that need no toke
 _BODIES = {
     "token": ("application/x-www-form-urlencoded", "client credentials with a signed assertion (RFC 7523, 2.2)"),
     "post": ("application/jose", "a message as a compact JWS"),
+    "forward": ("application/jose", "a forward as a compact JWS"),
     "preview": ("application/json", "the envelope that would be signed"),
     "acknowledge": ("application/jose", "an acknowledgement as a compact JWS"),
     "propose": ("application/jose", "a change as a compact JWS"),
     "approve": ("application/jose", "an approval as a compact JWS"),
 }
-_CREATED = {"post": ("200", "201"), "acknowledge": ("201",), "propose": ("201", "202"), "approve": ("201", "202")}
+_CREATED = {
+    "post": ("200", "201"),
+    "forward": ("200", "201"),
+    "acknowledge": ("201",),
+    "propose": ("201", "202"),
+    "approve": ("201", "202"),
+}
 
 
 def describe(app: FastAPI) -> None:

@@ -107,6 +107,8 @@ def answer(refusal: Refusal, ticket: str, proof: Receipt | None) -> Response:
         problem["rules"] = refusal.rules
     if refusal.faults:
         problem["faults"] = [{"path": fault.path, "says": fault.says} for fault in refusal.faults]
+    if refusal.offer:
+        problem["offer"] = refusal.offer
     if reason in _OAUTH:
         problem["error"] = _OAUTH[reason]
     if proof is not None:
