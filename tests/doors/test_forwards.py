@@ -1,5 +1,6 @@
 """Forwards: who may pass on what to whom, what those see who get it, and how its source keeps control."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,16 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
-from exchange import instant, replay
+from exchange import cli, instant, replay
 from exchange.client import Client
+from exchange.leaf import Event
 from tests.doors.house import AUDITOR, House, fresh_id
+from tests.doors.test_control import overtaken
 from tests.doors.test_silence import counted, hide, shape
 from tests.doors.visitor import Visitor
 
 Own = Callable[..., House]
 
 CONTROLLED = {"handling": ["EXERCISE", "ORCON"]}
-ASKED = {"classification": "OUO"}
 
 
 def items(page: dict[str, Any]) -> list[str]:
@@ -272,7 +274,64 @@ def test_what_may_not_be_seen_is_passed_on_like_what_is_not_there(named: str, ow
     assert all(said == statements[0] for said in statements)
 
 
-async def test_forwards_and_permissions_are_decided_again_from_the_trail(own: Own) -> None:
+# Beside one another
+
+
+@pytest.mark.parametrize("taken", ["object", "permission"])
+def test_what_is_recalled_while_it_is_passed_on_is_not(taken: str, own: Own) -> None:
+    house = own()
+    with house.opened():
+        paris, rome, berlin = house["ncb-fra"], house["ncb-ita"], house["ncb-deu"]
+        sent = paris.sent("ncb-ita", label=CONTROLLED)
+        permission = answer(paris, sent, ask(rome, sent, "ncb-deu"))
+    recalled = sent if taken == "object" else permission
+
+    with house.opened(overtaken(Event.MESSAGE_ACCEPTED, "ncb-ita", lambda: paris.recall(recalled))):
+        refused = rome.forward(rome.write_forward(sent, "ncb-deu", permission=permission["item"]))
+        cursor = berlin.inbox()
+
+    assert reason(refused) == "UNKNOWN_REFERENCE"
+    assert [fault["path"] for fault in refused.json()["faults"]] == [f"/body/{taken}"]
+    assert cursor["items"] == []
+
+
+def test_what_is_restricted_while_it_is_passed_on_is_withheld(own: Own) -> None:
+    house = own()
+    with house.opened():
+        paris, rome, berlin = house["ncb-fra"], house["ncb-ita"], house["ncb-deu"]
+        sent = paris.sent("ncb-ita")
+
+    restricted = {"mode": "ALL_MINUS", "exclude": ["DEU"]}
+    with house.opened(overtaken(Event.MESSAGE_ACCEPTED, "ncb-ita", lambda: paris.restrict(sent, restricted))):
+        note = passed_on(rome, sent, "ncb-deu")
+        inbox = berlin.inbox()
+
+    assert note["routing"] == [{"participant": "ncb-deu", "outcome": "withheld"}]
+    assert inbox["items"] == []
+
+
+def test_two_that_pass_it_on_at_once_release_it_once(own: Own) -> None:
+    house = own()
+    with house.opened():
+        paris, rome, berlin = house["ncb-fra"], house["ncb-ita"], house["ncb-deu"]
+        sent = paris.sent("ncb-ita", "ncb-bra")
+
+    with house.opened(
+        overtaken(Event.MESSAGE_ACCEPTED, "ncb-ita", lambda: passed_on(house["ncb-bra"], sent, "ncb-deu"))
+    ):
+        passed_on(rome, sent, "ncb-deu")
+        inbox = items(berlin.inbox())
+
+    assert inbox.count(sent["item"]) == 1
+    assert len(inbox) == 3
+
+
+# What auditors find
+
+
+@pytest.fixture
+def busy(own: Own) -> House:
+    """A house in which items were passed on, with permission and without, to those who may and may not have them."""
     house = own()
     house.served.start()
     paris, rome = house["ncb-fra"], house["ncb-ita"]
@@ -280,11 +339,29 @@ async def test_forwards_and_permissions_are_decided_again_from_the_trail(own: Ow
     permission = answer(paris, sent, ask(rome, sent, "ncb-deu"))
     passed_on(rome, sent, "ncb-deu", permission=permission["item"])
     passed_on(rome, free, "ncb-deu", "ncb-bra", "prt-museum")
+    passed_on(house["ncb-deu"], free, "ncb-esp", "ncb-bra", "ncb-fra")
     house["ncb-deu"].caught_up()
+    paris.restrict(free, {"mode": "ONLY", "include": ["ITA"]})
+    paris.correct(free)
+    paris.lift(free)
+    house["ncb-esp"].caught_up()
     paris.recall(sent)
+    return house
 
-    async with Client.open(house.profile(AUDITOR)) as auditor:
-        report = await auditor.trail.audit(auditor.schemas, genesis=house.served.pin.genesis, deciding=replay.under)
+
+async def test_forwards_and_permissions_are_decided_again_from_the_trail(busy: House) -> None:
+    async with Client.open(busy.profile(AUDITOR)) as auditor:
+        report = await auditor.trail.audit(auditor.schemas, genesis=busy.served.pin.genesis, deciding=replay.under)
 
     assert report.findings == ()
     assert report.decided_again
+
+
+def test_every_row_follows_from_the_trail(busy: House, capsys: pytest.CaptureFixture[str]) -> None:
+    busy.served.stop()
+    words = ["trail", "verify", "--database", busy.served.folder, "--trail-key", busy.served.pin.trail_key, "--json"]
+    capsys.readouterr()
+
+    code = cli.run([str(word) for word in words])
+
+    assert (code, json.loads(capsys.readouterr().out)["findings"]) == (0, [])
