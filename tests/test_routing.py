@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange import relation, routing, strictjson
+from exchange import addressing, relation, routing, strictjson
 from exchange.envelope import Recipient, ToAll, ToCountry, ToParticipant, ToTier
 from exchange.label import Classification, Handling, Label, Mode, Releasability, Tier, Visibility
 from exchange.participant import Operation, Participant, ParticipantId
@@ -29,7 +29,7 @@ def route(marked: Label, *recipients: Recipient | str, under: Standing = STANDIN
 
 
 def expanded(*recipients: Recipient, under: Standing = STANDING) -> list[str]:
-    return [who.id for who, _ in routing.expand(recipients, under, SENDER)]
+    return [who.id for who, _ in addressing.expand(recipients, under, SENDER, NOW)]
 
 
 def released(routed: Routing) -> list[str]:
@@ -55,7 +55,7 @@ def test_a_tier_is_all_who_are_of_it() -> None:
 def test_nobody_is_addressed_twice_and_a_name_counts_more_than_a_circle() -> None:
     recipients = (ToAll(), ToParticipant("ncb-ita"), ToCountry("ITA"), ToTier(Tier.T1))
 
-    addressees = routing.expand(recipients, STANDING, SENDER)
+    addressees = addressing.expand(recipients, STANDING, SENDER, NOW)
 
     assert [who.id for who, _ in addressees] == expanded(ToAll())
     assert [who.id for who, named in addressees if named] == ["ncb-ita"]

@@ -51,6 +51,11 @@ class ToCountry:
 
 
 @dataclass(frozen=True, slots=True)
+class ToGroup:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToTier:
     tier: Tier
 
@@ -60,7 +65,7 @@ class ToAll:
     pass
 
 
-Recipient = ToParticipant | ToCountry | ToTier | ToAll
+Recipient = ToParticipant | ToCountry | ToGroup | ToTier | ToAll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +256,8 @@ def _recipient(members: Mapping[str, Any]) -> Recipient:
             return ToParticipant(id)
         case {"country": code}:
             return ToCountry(code)
+        case {"group": code}:
+            return ToGroup(code)
         case {"tier": tier}:
             return ToTier(Tier(tier))
         case _:

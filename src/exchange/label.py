@@ -5,7 +5,7 @@ the label can only take readers away. The codes are those of docs/glossary.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -80,18 +80,33 @@ _HANDLING, _TIER, _VISIBILITY, _MODE = Handling.__members__, Tier.__members__, V
 _EVERY_TIER = frozenset(Tier)
 
 
+_NO_GROUPS = frozenset[str]()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Releasability:
-    """Which countries and which tiers an item may reach. `include` counts in mode ONLY, `exclude` in every mode."""
+    """Which countries, groups and tiers an item may reach. `include` counts in mode ONLY, `exclude` in every mode.
+
+    Who belongs to a group is asked when it matters, not when the label is written. Circles are met as codes: two that
+    name different groups have nobody in common, whoever may be in both.
+    """
 
     mode: Mode
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     tiers: frozenset[Tier] = frozenset(Tier)
+    groups: frozenset[str] = field(init=False, repr=False, compare=False)  # those that it names
 
-    def excludes(self, country: str) -> bool:
-        """R09: excluded by name, or mode ONLY and not included."""
-        return country in self.exclude or (self.mode is Mode.ONLY and country not in self.include)
+    def __post_init__(self) -> None:
+        # Asked several times for each message, so it is made once.
+        codes = () if self.mode is Mode.ALL else (*self.include, *self.exclude)
+        object.__setattr__(self, "groups", frozenset(code for code in codes if "-" in code) if codes else _NO_GROUPS)
+
+    def excludes(self, country: str, groups: frozenset[str] = _NO_GROUPS) -> bool:
+        """R09: excluded by name, or mode ONLY and not included. groups: to which this somebody belongs now."""
+        if country in self.exclude or not groups.isdisjoint(self.exclude):
+            return True
+        return self.mode is Mode.ONLY and country not in self.include and groups.isdisjoint(self.include)
 
     def met(self, *others: "Releasability") -> "Releasability":
         """Whom all of these circles have in common: it excludes whomever one of them excludes."""
@@ -181,7 +196,11 @@ def derive(first: Label, *others: Label) -> tuple[Classification, frozenset[Hand
 
 
 def _never_wider(ours: Releasability, theirs: Releasability) -> bool:
-    """Every country that theirs excludes, ours excludes too."""
+    """Whoever theirs excludes, ours excludes too: whatever groups they belong to, now or later."""
+    if ours.groups or theirs.groups:
+        # A member of a group may be of any country, so codes count as they are written.
+        kept = theirs.mode is not Mode.ONLY or (ours.mode is Mode.ONLY and ours.include <= theirs.include)
+        return kept and theirs.exclude <= ours.exclude
     if ours.mode is Mode.ONLY:
         return not any(theirs.excludes(country) for country in ours.include - ours.exclude)
     return theirs.mode is not Mode.ONLY and theirs.exclude <= ours.exclude

@@ -5,7 +5,7 @@ questions: what was decided once need not be decided again, and needs no forgett
 expires. The trail keeps them, and any auditor can decide again from them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from exchange.label import Handling, Label, Tier, Visibility
 from exchange.participant import Key, Operation, Participant, ParticipantId
 
 _EXERCISE = frozenset({Handling.EXERCISE})
+_NO_GROUPS = frozenset[str]()
 _BY_AGREEMENT = frozenset({Tier.T3, Tier.T4})
 
 # Tuples and not the usual dataclasses: they are the keys by which decisions are remembered, five for each message.
@@ -147,17 +148,18 @@ def reading(
     recalled: bool = False,
     type: str | None = None,
     purpose: str = "",
+    groups: frozenset[str] = _NO_GROUPS,
 ) -> ReadingFacts:
     """label: with every restriction in force. addressee: whether the item was addressed to this reader, by name or as
-    one of a country, a tier or all. type: of the item; None as routing asks: what a bureau lets its entity read, what
-    an agreement covers and what a participant reads for is not published, so it withholds nothing in a sender's eyes.
-    purpose: see `purpose_fits`.
+    one of a circle. type: of the item; None as routing asks: what a bureau lets its entity read, what an agreement
+    covers and what a participant reads for is not published, so it withholds nothing in a sender's eyes. purpose: see
+    `purpose_fits`. groups: to which the reader belongs now, of those that the label names.
     """
     expires = label.expires
     return ReadingFacts(
         addressee,
         reader.id == sender,
-        label.releasable_to.excludes(reader.country),
+        label.releasable_to.excludes(reader.country, groups),
         expires is not None and expires <= now,
         recalled,
         type is None or granted(reader, type, Operation.READ, now),
@@ -237,11 +239,14 @@ def agreed(who: Participant, type: str, areas: Sequence[str], now: datetime) -> 
     return agreement.in_force(now) if type in RULINGS else agreement.covers(type, areas, now)
 
 
-def valid_until(label: Label, key: Key | None, now: datetime, who: Participant | None = None) -> datetime | None:
+def valid_until(
+    label: Label, key: Key | None, now: datetime, who: Participant | None = None, edges: Iterable[datetime] = ()
+) -> datetime | None:
     """The next moment after `now` at which time alone may change a decision about an item: its own expiry, the end of
-    the key that signed it, an edge of the grant or the agreement of its sender or reader. None if none lies ahead.
+    the key that signed it, an edge of the grant or the agreement of its sender or reader, or of a membership in the
+    groups that it names (edges). None if none lies ahead.
     """
-    ends = [label.expires, None if key is None else key.not_after]
+    ends = [label.expires, None if key is None else key.not_after, *edges]
     if who is not None and who.grant is not None:
         ends += (who.grant.until, who.grant.review_by)
     if who is not None and who.agreement is not None:

@@ -6,27 +6,22 @@ purpose of the label. None of it is published, so a suspended recipient shows as
 reading asks for the real status, the real grant and the real purpose.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from exchange import relation, strictjson
-from exchange.envelope import ItemId, Recipient, ToAll, ToCountry, ToParticipant, ToTier
+from exchange import addressing, relation, strictjson
+from exchange.addressing import Addressee
+from exchange.envelope import ItemId
 from exchange.label import Label, Releasability
 from exchange.participant import Participant, ParticipantId
 from exchange.policy import Answer, Decision, Door, Permit, Standing
 from exchange.policy.words import context_words, participant_words, resource_words, write_columns
-from exchange.refusal import Fault, Reason, Refusal
 from exchange.relation import Context, ItemFacts, ParticipantFacts, ReadingFacts
-
-MOST_RECIPIENTS = 256  # participants, however they were named
 
 RELEASED = "released"
 WITHHELD = "withheld"
-
-
-Addressee = tuple[Participant, bool]  # and whether it is addressed by its own name, not only as one of a circle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,42 +122,25 @@ class Readings:
         return list(entries.values())
 
 
-def expand(recipients: Sequence[Recipient], standing: Standing, sender: ParticipantId) -> tuple[Addressee, ...]:
-    """Everybody whom these recipients name, each once, in the order of their ids, without the sender itself.
-
-    Raises Refusal(UNKNOWN_RECIPIENT | TOO_MANY_RECIPIENTS | NO_RECIPIENTS).
-    """
-    found: dict[ParticipantId, Addressee] = {}
-    for n, recipient in enumerate(recipients):
-        if isinstance(recipient, ToParticipant):
-            participant = standing.directory.get(recipient.id)
-            if participant is None:
-                raise _unknown(n)
-            found[participant.id] = participant, True
-        else:
-            for participant in _circle(recipient, standing, n):
-                found.setdefault(participant.id, (participant, False))
-    found.pop(sender, None)
-    if len(found) > MOST_RECIPIENTS:
-        raise Refusal(Reason.TOO_MANY_RECIPIENTS)
-    if not found:
-        raise Refusal(Reason.NO_RECIPIENTS)
-    return tuple(found[id] for id in sorted(found))
-
-
 def route(permit: Permit, standing: Standing, now: datetime) -> Routing:
-    """permit: for a message that its sender may post, under this very standing. Raises as `expand`."""
+    """permit: for a message that its sender may post, under this very standing. Raises as `addressing.expand`."""
     message, label, facts_of = permit.message, permit.message.label, standing.recipients
-    addressees = expand(message.recipients, standing, message.sender)
-    being: dict[str, ReadingFacts] = {}  # all are addressed and none is the source, so it depends on the country alone
+    addressing.check_groups(label.releasable_to, standing, message.sender, now, "/label/releasable_to")
+    addressees = addressing.expand(message.recipients, standing, message.sender, now)
+    named = label.releasable_to.groups
+    # All are addressed and none is the source, so it depends on what the label can tell of somebody: the country, and
+    # the groups that it names.
+    being: dict[tuple[str, frozenset[str]], ReadingFacts] = {}
+    asked = []
     for participant, _ in addressees:
-        if participant.country not in being:
-            being[participant.country] = relation.reading(
-                label, sender=message.sender, reader=participant, addressee=True, now=now
+        place = participant.country, standing.groups_of(participant.id, now) & named if named else named
+        if place not in being:
+            being[place] = relation.reading(
+                label, sender=message.sender, reader=participant, addressee=True, now=now, groups=place[1]
             )
-    asked = tuple((facts_of[participant.id], being[participant.country]) for participant, _ in addressees)
+        asked.append((facts_of[participant.id], being[place]))
     decisions = standing.policy.decide_all(Door.READ, permit.item, asked)
-    return Routing(permit=permit, addressees=addressees, asked=asked, decisions=decisions)
+    return Routing(permit=permit, addressees=addressees, asked=tuple(asked), decisions=decisions)
 
 
 def readings(
@@ -173,7 +151,14 @@ def readings(
     asked = {
         id: (
             standing.recipients[id],
-            relation.reading(label, sender=source, reader=participants[id], addressee=True, now=now),
+            relation.reading(
+                label,
+                sender=source,
+                reader=participants[id],
+                addressee=True,
+                now=now,
+                groups=_groups(standing, label, id, now),
+            ),
         )
         for id in holders
     }
@@ -208,6 +193,7 @@ def may_read(
         type=type,
         recalled=recalled,
         purpose=purpose,
+        groups=_groups(standing, label, reader.id, now),
     )
     return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
 
@@ -255,6 +241,7 @@ def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, 
             type=one.type,
             recalled=one.recalled,
             purpose=purpose,
+            groups=_groups(standing, label, reader, now),
         )
         decision = _read(standing, one, who, now, purpose)
         read.append({"item": one.item, **audited(Door.READ, asker, relation.item(label), facts, decision)})
@@ -292,19 +279,7 @@ def _read(standing: Standing, held: Held, reader: Participant, now: datetime, pu
     )
 
 
-def _circle(recipient: ToCountry | ToTier | ToAll, standing: Standing, n: int) -> Sequence[Participant]:
-    match recipient:
-        case ToCountry(code=code):
-            circle = standing.of_country.get(code)
-            if circle is None:
-                raise _unknown(n)
-            return circle
-        case ToTier(tier=tier):
-            return standing.of_tier[tier]
-        case ToAll():
-            return standing.everybody
-
-
-def _unknown(n: int) -> Refusal:
-    fault = Fault(f"/recipients/{n}", "names a participant or a country of this exchange")
-    return Refusal(Reason.UNKNOWN_RECIPIENT, faults=(fault,))
+def _groups(standing: Standing, label: Label, who: ParticipantId, now: datetime) -> frozenset[str]:
+    """To which it belongs now, of those that the label names."""
+    named = label.releasable_to.groups
+    return standing.groups_of(who, now) & named if named else named

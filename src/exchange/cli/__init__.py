@@ -11,6 +11,7 @@ from exchange.cli import (
     doctor,
     enrolling,
     entities,
+    groups,
     keys,
     messages,
     participants,
@@ -52,6 +53,7 @@ def application() -> typer.Typer:
     app.add_typer(participants.group(), name="participant")
     app.add_typer(entities.group(), name="entity")
     app.add_typer(agreements.group(), name="agreement")
+    app.add_typer(groups.group(), name="group")
     app.add_typer(keys.group(), name="key")
     app.add_typer(policies.group(), name="policy")
     app.add_typer(trails.group(), name="trail")

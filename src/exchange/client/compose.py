@@ -88,12 +88,16 @@ def recipient(text: str) -> dict[str, Any]:
             return {"all": True}
         case "country", True if len(name) == 3 and name.isascii() and name.isupper():
             return {"country": name}
+        case "group", True if name:
+            return {"group": name}
         case "tier", True if name in Tier.__members__:
             return {"tier": name}
         case _, False if kind:
             return {"participant": kind}
         case _:
-            raise ValueError(f"{text!r} is no recipient: name a participant, country:DEU, tier:T1 or all")
+            raise ValueError(
+                f"{text!r} is no recipient: name a participant, country:DEU, group:REG-EUR, tier:T1 or all"
+            )
 
 
 def _label(author: Author, stated: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

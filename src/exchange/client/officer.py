@@ -136,6 +136,12 @@ class Officer:
             **{"from": instant.write(terms.since), "until": instant.write(terms.until)},
         )
 
+    async def set_group(self, group: str, name: str, members: Sequence[Mapping[str, str]]) -> Proposed:
+        """Propose who is in a group and when: {participant, from, until?}, instants. Two officers where anybody is in
+        it longer than before, else one.
+        """
+        return await self.propose(ChangeKind.GROUP, group=group, name=name, members=[dict(one) for one in members])
+
     async def admit_entity(self, identity: Identity, officers: Sequence[Mapping[str, Any]]) -> Proposed:
         """As an officer of a bureau: take an entity of its country in, with no rights yet."""
         return await self.propose(

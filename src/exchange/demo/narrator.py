@@ -150,6 +150,8 @@ def _addressed(recipients: Sequence[Mapping[str, Any]]) -> str:
                 words.append(str(id))
             case {"country": code}:
                 words.append(f"everybody in {code}")
+            case {"group": code}:
+                words.append(f"everybody in {code}")
             case {"tier": tier}:
                 words.append(f"all of tier {tier}")
             case _:

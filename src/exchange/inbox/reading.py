@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from exchange import instant, jose, receipt, relation, routing, strictjson
+from exchange import addressing, instant, jose, receipt, relation, routing, strictjson
 from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown, Repeated
 from exchange.committer import Committer
 from exchange.cursor import START, Cursors, Progress
@@ -19,7 +19,7 @@ from exchange.envelope import AHEAD, OLDEST
 from exchange.inbox.look import Look, behind, deciding, without
 from exchange.jose import Kind
 from exchange.leaf import Draft, Event, Field
-from exchange.participant import Caller, Participant, ParticipantId, Use
+from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Standing
 from exchange.receipt import Receipt
 from exchange.refusal import Reason, Refusal
@@ -267,7 +267,7 @@ class Inbox:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=PageShown(reader=caller.participant.id, items=positions),
-            valid_until=_next_expiry(left, standing.directory.participants[caller.participant.id], self.now()),
+            valid_until=_next_expiry(left, caller.participant.id, standing, self.now()),
             again=again,
             rests_on=positions,
             rights=rights,
@@ -298,6 +298,10 @@ def _state(delivery: Delivery | None) -> dict[str, Any]:
     return {"state": delivery.state, "at": instant.write(delivery.at)} | passed
 
 
-def _next_expiry(items: Sequence[StoredItem], reader: Participant, now: datetime) -> datetime | None:
-    ends = (relation.valid_until(item.label, None, now, reader) for item in items)
+def _next_expiry(
+    items: Sequence[StoredItem], reader: ParticipantId, standing: Standing, now: datetime
+) -> datetime | None:
+    who = standing.directory.participants[reader]
+    labels = (item.label.narrowed(item.limits) for item in items)
+    ends = (relation.valid_until(label, None, now, who, addressing.edges(standing, label)) for label in labels)
     return min((end for end in ends if end is not None), default=None)

@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from exchange import instant, relation, routing, strictjson
+from exchange import addressing, instant, relation, routing, strictjson
 from exchange.act import Act, Effect, Overtaken, Repeated, Ruling
 from exchange.committer import Committer
 from exchange.envelope import RULINGS, Message
@@ -150,7 +150,15 @@ def _act(
     permit = may_post(standing.policy, message, forwarder, now)  # 2
     if not message.label.dominates(item.label):  # 3
         raise Refusal(Reason.LABEL_INCONSISTENT, faults=(Fault("/label", "is marked at least as what it carries"),))
-    recipients = [who for who, _ in routing.expand(message.recipients, standing, message.sender)]
+    addressing.check_groups(
+        message.label.releasable_to,
+        standing,
+        message.sender,
+        now,
+        "/label/releasable_to",
+        known=item.label.releasable_to.groups,
+    )
+    recipients = [who for who, _ in addressing.expand(message.recipients, standing, message.sender, now)]
     passed = _pass_on(message, carried, purpose, recipients, standing, now)  # 4
     # 5  A restriction of the item narrows the note, too; only what follows from the note's own label is told.
     ids = [who.id for who in recipients]
@@ -161,7 +169,7 @@ def _act(
     released = read.released
     anew = tuple(id for id in released if id not in carried.holders and id != item.sender)
     ends = (
-        relation.valid_until(message.label, key, now, forwarder),
+        relation.valid_until(message.label, key, now, forwarder, addressing.edges(standing, message.label)),
         None if permission is None else permission.until,
     )
     return Act(

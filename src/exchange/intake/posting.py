@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from exchange import envelope, jose, receipt, relation, routing, strictjson
+from exchange import addressing, envelope, jose, receipt, relation, routing, strictjson
 from exchange.act import Act, Overtaken, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
@@ -186,7 +186,9 @@ class Intake:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=row_of(verified, message, tuple(participant.id for participant in routed.released)),
-            valid_until=relation.valid_until(message.label, key, now, sender),
+            valid_until=relation.valid_until(
+                message.label, key, now, sender, addressing.edges(standing, message.label, message.recipients)
+            ),
             again=partial(self._decide, verified, message, referred, rights),
             rests_on=referred,
             rights=rights,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from exchange import relation, routing, strictjson
+from exchange import addressing, relation, routing, strictjson
 from exchange.act import Act, Effect, NewItem, Overtaken, Repeated, Ruling
 from exchange.committer import Committer
 from exchange.envelope import Message
@@ -118,7 +118,7 @@ class Rulings:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=row,
-            valid_until=relation.valid_until(message.label, key, now, source),
+            valid_until=relation.valid_until(message.label, key, now, source, addressing.edges(standing, item.label)),
             again=lambda standing, now: self._act(verified, message, found, standing, now),
             rests_on=(item.position,),
             rights=found.rights,
@@ -177,6 +177,8 @@ def _recall(message: Message, found: _Found, standing: Standing, now: datetime) 
 
 def _restrict(message: Message, found: _Found, standing: Standing, now: datetime) -> _Ruled:
     """Who could not read it and can from now on is released it anew, at the place of this act."""
+    if message.circle is not None:
+        addressing.check_groups(message.circle, standing, message.sender, now, "/body/releasable_to")
     label, holders = found.item.label, [id for id, _ in found.holders]
     before, after = (
         routing.readings(standing, label.narrowed(circle), holders, source=message.sender, now=now)

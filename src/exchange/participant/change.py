@@ -10,7 +10,16 @@ from typing import Any
 from exchange import instant, jose, strictjson
 from exchange.jose import Kind, SigningKey
 from exchange.label import Classification, Tier
-from exchange.participant.directory import Agreement, Directory, Key, Participant, ParticipantId, Use
+from exchange.participant.directory import (
+    Agreement,
+    Directory,
+    Group,
+    Key,
+    Membership,
+    Participant,
+    ParticipantId,
+    Use,
+)
 from exchange.refusal import Reason, Refusal
 from exchange.schema import Schemas
 
@@ -26,6 +35,7 @@ class ChangeKind(StrEnum):
     ENTITY_GRANT = "entity.grant"
     ENTITY_END = "entity.end"
     AGREEMENT = "agreement.set"
+    GROUP = "group.set"
     KEY_ADD = "key.add"
     KEY_REVOKE = "key.revoke"
     POLICY = "policy.activate"
@@ -37,7 +47,14 @@ class ChangeKind(StrEnum):
 
 
 _RESERVED = frozenset(
-    (ChangeKind.RIGHTS, ChangeKind.STATUS, ChangeKind.ENTITY_GRANT, ChangeKind.ENTITY_END, ChangeKind.AGREEMENT)
+    {
+        ChangeKind.RIGHTS,
+        ChangeKind.STATUS,
+        ChangeKind.ENTITY_GRANT,
+        ChangeKind.ENTITY_END,
+        ChangeKind.AGREEMENT,
+        ChangeKind.GROUP,
+    }
 )
 
 
@@ -165,6 +182,20 @@ def parse_agreement(members: Mapping[str, Any]) -> Agreement:
     if agreement.until <= agreement.since:
         raise Refusal(Reason.CHANGE_WRONG)
     return agreement
+
+
+def parse_group(members: Mapping[str, Any]) -> Group:
+    """members: group, name, members. Raises Refusal(CHANGE_WRONG) for a membership that ends before it begins."""
+    memberships = tuple(_membership(one) for one in members["members"])
+    return Group(code=members["group"], name=members["name"], members=memberships)
+
+
+def _membership(members: Mapping[str, Any]) -> Membership:
+    since = instant.parse(members["from"])
+    until = instant.parse(members["until"]) if "until" in members else None
+    if until is not None and until <= since:
+        raise Refusal(Reason.CHANGE_WRONG)
+    return Membership(participant=ParticipantId(members["participant"]), since=since, until=until)
 
 
 def policy_digest(texts: Mapping[str, Any]) -> str:

@@ -142,6 +142,35 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """From a moment on, and before another if there is one."""
+
+    participant: ParticipantId
+    since: datetime
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return self.since <= now and (self.until is None or now < self.until)
+
+    def within(self, other: "Membership") -> bool:
+        longer = other.until is None or (self.until is not None and self.until <= other.until)
+        return self.participant == other.participant and other.since <= self.since and longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some who work together, as a region or an operation, by a code that messages and labels may name."""
+
+    code: str
+    name: str
+    members: tuple[Membership, ...]
+
+    def within(self, other: "Group") -> bool:
+        """Whether nobody is in it at a moment when it is not in the other."""
+        return all(any(one.within(another) for another in other.members) for one in self.members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls: a participant that has proved itself by `kid`, what it said of the person behind the call, and for
     which of its purposes; none, where it did not say.
@@ -165,6 +194,7 @@ class Directory:
     participants: Mapping[str, Participant]
     owners: Mapping[str, ParticipantId]  # kid -> who holds or held it
     changes: frozenset[str]  # ids of the changes folded so far: each counts once
+    groups: Mapping[str, Group] = field(default_factory=dict)  # by code
 
     def __iter__(self) -> Iterator[Participant]:
         """In the order of their ids: whoever expands a country or a tier gets the same order each time."""

@@ -12,7 +12,7 @@ from typing import Any
 from exchange import instant
 from exchange.label import Classification, Tier
 from exchange.participant import entity
-from exchange.participant.change import Change, ChangeKind, parse_agreement, parse_key, policy_digest
+from exchange.participant.change import Change, ChangeKind, parse_agreement, parse_group, parse_key, policy_digest
 from exchange.participant.directory import Directory, Grant, Participant, ParticipantId, Status, Use
 from exchange.participant.weight import named, named_key
 from exchange.refusal import Reason, Refusal
@@ -109,6 +109,20 @@ def _agree(directory: Directory, change: Change, moment: Moment) -> Directory:
     return directory.with_participants(changed, version=moment.position, change=change.id)
 
 
+def _group(directory: Directory, change: Change, moment: Moment) -> Directory:
+    """It takes the place of the group of this code. Nothing is sent to the operator or oversight by a group."""
+    group = parse_group(change.content)
+    members = [directory.get(one.participant) for one in group.members]
+    if any(one is None or one.tier in (Tier.T0, Tier.T6) for one in members):
+        raise Refusal(Reason.CHANGE_WRONG)
+    return replace(
+        directory,
+        version=moment.position,
+        groups={**directory.groups, group.code: group},
+        changes=directory.changes | {change.id},
+    )
+
+
 def _status(directory: Directory, change: Change, moment: Moment) -> Directory:
     """The entities of a bureau that may not act may not act either, whatever their own status is."""
     subject = named(directory, change)
@@ -171,6 +185,7 @@ _EFFECTS: dict[ChangeKind, Callable[[Directory, Change, Moment], Directory]] = {
     ChangeKind.ENTITY_GRANT: _grant,
     ChangeKind.ENTITY_END: _end,
     ChangeKind.AGREEMENT: _agree,
+    ChangeKind.GROUP: _group,
     ChangeKind.KEY_ADD: _add_key,
     ChangeKind.KEY_REVOKE: _revoke_key,
     ChangeKind.POLICY: _policy,

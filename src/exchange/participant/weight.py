@@ -8,7 +8,7 @@ from collections.abc import Collection
 from enum import Enum
 
 from exchange.label import Classification, Tier
-from exchange.participant.change import Change, ChangeKind, parse_agreement
+from exchange.participant.change import Change, ChangeKind, parse_agreement, parse_group
 from exchange.participant.directory import Directory, Key, Participant, Status, Use, area_within
 from exchange.refusal import Reason, Refusal
 
@@ -45,6 +45,10 @@ def weigh(directory: Directory, change: Change) -> Weight:
             return Weight.BUREAU_OR_NARROWS if named(directory, change).tier is Tier.T2 else Weight.NARROWS
         case ChangeKind.STATUS:
             return Weight.NARROWS if change.content["status"] == Status.SUSPENDED else Weight.WIDENS
+        case ChangeKind.GROUP:
+            known = directory.groups.get(change.content["group"])
+            shrinks = known is not None and parse_group(change.content).within(known)
+            return Weight.NARROWS if shrinks else Weight.WIDENS
         case ChangeKind.AGREEMENT:
             before = named(directory, change).agreement
             narrows = before is not None and parse_agreement(change.content).within(before)

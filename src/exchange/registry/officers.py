@@ -81,6 +81,7 @@ class Registry:
             "policy": directory.policy,
             "training": directory.training,
             "participants": participants,
+            "groups": viewer.groups(directory.groups.values()),
         }
 
     async def changes(self, caller: Caller, *, after: int, limit: int) -> dict[str, Any]:

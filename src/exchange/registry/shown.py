@@ -5,13 +5,14 @@ to those whom they concern (an entity's to its bureau, too), to the operator, an
 lets it inspect (R46). Who is suspended is shown its own, and of the others what is public.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from exchange import instant, jose, leaf
+from exchange import instant, jose, leaf, strictjson
 from exchange.label import Tier
 from exchange.leaf import Field
-from exchange.participant import Agreement, Grant, Key, Participant
+from exchange.participant import CHANGE_LIMIT, Agreement, ChangeKind, Grant, Group, Key, Participant
 from exchange.policy import Standing, may_inspect
 from exchange.store import Movement, StoredChange
 
@@ -41,11 +42,22 @@ class Viewer:
         return change.kind.public or self.concerned(change) or self.oversees or self.runs
 
     def concerned(self, change: StoredChange) -> bool:
+        if change.kind is ChangeKind.GROUP:
+            return self.who.id in _members_of(change)
         return change.participant == self.who.id or change.participant in self.entities
 
     def oversees_any(self, changes: list[StoredChange]) -> bool:
         """Whether control alone lets it see one of these."""
         return self.oversees and any(not change.kind.public and not self.concerned(change) for change in changes)
+
+    def groups(self, groups: Iterable[Group]) -> list[dict[str, Any]]:
+        """Those that it is in, was in or will be in; all, for the operator and oversight."""
+        mine = (
+            group
+            for group in groups
+            if self.oversees or self.runs or any(one.participant == self.who.id for one in group.members)
+        )
+        return [_shown_group(group) for group in sorted(mine, key=lambda group: group.code)]
 
     def shown(self, subject: Participant) -> dict[str, Any]:
         """A participant as it is listed to this viewer."""
@@ -104,6 +116,22 @@ def _shown_grant(grant: Grant) -> dict[str, Any]:
         "until": instant.write(grant.until),
         "review_by": instant.write(grant.review_by),
     }
+
+
+def _shown_group(group: Group) -> dict[str, Any]:
+    members = [
+        {"participant": one.participant, "from": instant.write(one.since)}
+        | ({} if one.until is None else {"until": instant.write(one.until)})
+        for one in group.members
+    ]
+    return {"group": group.code, "name": group.name, "members": members}
+
+
+def _members_of(change: StoredChange) -> set[str]:
+    """Whom a change of a group names. Its bytes were verified when it was folded."""
+    payload = jose.decode(change.signed.change.split(b".")[1])
+    stated = strictjson.parse_object(payload, limit=CHANGE_LIMIT)
+    return {one["participant"] for one in stated["members"]}
 
 
 def _shown_agreement(agreement: Agreement) -> dict[str, Any]:
