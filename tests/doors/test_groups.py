@@ -1,5 +1,6 @@
 """Groups over HTTP: set by officers, shown to their members, named by nobody else."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -83,3 +84,22 @@ def test_a_group_is_shown_to_its_members_the_operator_and_oversight(house: House
     for viewer in ("ncb-fra", "agy-drugs", "one", AUDITOR):
         assert shown(viewer) == (True, True)
     assert shown("ncb-deu") == shown("prt-museum") == (False, False)
+
+
+def test_what_is_restricted_to_a_group_comes_when_somebody_comes_into_it(house: House) -> None:
+    paris, berlin = house["ncb-fra"], house["ncb-deu"]
+    cursor = berlin.caught_up()
+    now = datetime.now(UTC)
+    joins = now + timedelta(seconds=4)
+    past, soon = instant.write(now - timedelta(minutes=1)), instant.write(joins)
+    members = [{"participant": "ncb-fra", "from": past}, {"participant": "ncb-deu", "from": soon}]
+    house.change(ChangeKind.GROUP, group="OP-HARBOUR", name="Operation Harbour", members=members)
+    sent = paris.sent("ncb-deu")
+    paris.restrict(sent, {"mode": "ONLY", "include": ["OP-HARBOUR"]})
+    before = berlin.inbox(cursor=cursor)
+
+    time.sleep(max(0.0, (joins - datetime.now(UTC)).total_seconds()) + 0.1)
+    after = berlin.inbox(cursor=before["cursor"])
+
+    assert before["items"] == []
+    assert [one["item"] for one in after["items"]] == [sent["item"]]

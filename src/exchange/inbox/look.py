@@ -61,11 +61,11 @@ class Look:
         return passed, place
 
 
-def deciding(version: int, purpose: str, begun: bool) -> int:
-    """One number for a version of the directory, the purpose of a call (a code of two letters or nothing), and the one
-    thing that time alone begins: the agreement by which a reader takes part.
+def deciding(version: int, turns: int, purpose: str) -> int:
+    """One number for what decides: a version of the directory, what time has begun and ended for the reader under it,
+    and the purpose of the call, a code of two letters or nothing.
     """
-    return version << 17 | begun << 16 | int.from_bytes(purpose.encode())
+    return version << 24 | (turns & 0xFF) << 16 | int.from_bytes(purpose.encode())
 
 
 def without(come: Progress, dropped: Sequence[StoredItem]) -> Progress:

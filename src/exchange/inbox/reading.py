@@ -198,13 +198,12 @@ class Inbox:
         )
 
     def _look(self, caller: Caller, limit: int, standing: Standing) -> Look:
-        agreement = standing.directory.participants[caller.participant.id].agreement
-        begun = agreement is not None and agreement.since <= self.now()
+        reader = caller.participant.id
         return Look(
             store=self.store,
-            reader=caller.participant.id,
+            reader=reader,
             limit=limit,
-            under=deciding(standing.directory.version, caller.purpose, begun),
+            under=deciding(standing.directory.version, standing.turns(reader, self.now()), caller.purpose),
             readable=lambda found: self._decided(found, caller, standing),
         )
 

@@ -132,7 +132,6 @@ class Forwards:
     def _addressed(self, item: StoredItem) -> tuple[frozenset[str], frozenset[str]]:
         """Whom its source addressed, and to whom it was released by now."""
         decided = strictjson.reread(self.store.sealed(item.position).texts[Field.DECISIONS])
-        assert isinstance(decided, Mapping)  # written here
         addressed = (id for entry in decided["read"] for id in entry["to"])
         return frozenset((item.sender, *addressed)), frozenset(id for id, _ in self.store.holders(item.position))
 
@@ -160,37 +159,30 @@ def _act(
     )
     recipients = [who for who, _ in addressing.expand(message.recipients, standing, message.sender, now)]
     passed = _pass_on(message, carried, purpose, recipients, standing, now)  # 4
-    # 5  A restriction of the item narrows the note, too; only what follows from the note's own label is told.
-    ids = [who.id for who in recipients]
-    read, plain = (
-        routing.readings(standing, label, ids, source=message.sender, now=now)
-        for label in (message.label.narrowed(item.limits), message.label)
-    )
-    released = read.released
-    anew = tuple(id for id in released if id not in carried.holders and id != item.sender)
-    ends = (
-        relation.valid_until(message.label, key, now, forwarder, addressing.edges(standing, message.label)),
-        None if permission is None else permission.until,
-    )
+    read, told = _routed(message, carried, recipients, standing, now)  # 5
+    anew = tuple(id for id in read.released if id not in carried.holders and id != item.sender)
+    sealed = {
+        Field.ROUTING: strictjson.write(told),
+        Field.DECISIONS: strictjson.write(_audited(permit, passed, read, anew)),
+    }
+    ruling = Ruling(item=item.position, effect=Effect.FORWARD, anew=anew)
+    edges = addressing.edges(standing, message.label.narrowed(item.limits))
     return Act(
-        draft=draft_of(
-            verified,
-            message,
-            permit.rules,
-            about=(item.position,),
-            sealed={
-                Field.ROUTING: strictjson.write(_told(ids, read, plain)),
-                Field.DECISIONS: strictjson.write(_audited(permit, passed, read, ids, anew)),
-            },
-        ),
+        draft=draft_of(verified, message, permit.rules, about=(item.position,), sealed=sealed),
         directory=standing.directory.version,
         policy=standing.policy.digest,
-        row=row_of(verified, message, released, Ruling(item=item.position, effect=Effect.FORWARD, anew=anew)),
-        valid_until=min((end for end in ends if end is not None), default=None),
+        row=row_of(verified, message, read.released, ruling),
+        valid_until=_sooner(relation.valid_until(message.label, key, now, forwarder, edges), permission),
         again=partial(_act, verified, message, carried, purpose),
         rests_on=(item.position,) if permission is None else (item.position, permission.position),
         rights=carried.rights,
     )
+
+
+def _sooner(end: datetime | None, permission: _Permission | None) -> datetime | None:
+    if permission is None:
+        return end
+    return permission.until if end is None else min(end, permission.until)
 
 
 _Passed = dict[HoldingFacts, tuple[Decision, list[ParticipantId]]]
@@ -243,33 +235,40 @@ def _refusal(message: Message, refused: Mapping[ParticipantId, Decision], standi
     return Refusal(first.reason, rules=rules, faults=tuple(faults), offer=next(filter(None, offers), ""))
 
 
-def _told(ids: list[ParticipantId], read: routing.Readings, plain: routing.Readings) -> list[dict[str, str]]:
-    """As its sender is told: the rule only where the note's own label is the reason."""
+def _routed(
+    message: Message, carried: _Carried, recipients: list[Participant], standing: Standing, now: datetime
+) -> tuple[routing.Readings, list[dict[str, str]]]:
+    """-> who may read it, and what its sender is told. A restriction of the item narrows the note, too; a rule is told
+    only where the note's own label is the reason.
+    """
+    ids, label = [who.id for who in recipients], message.label
+    read, plain = (
+        routing.readings(standing, narrowed, ids, source=message.sender, now=now)
+        for narrowed in (label.narrowed(carried.item.limits), label)
+    )
     released, told = frozenset(read.released), []
     for id in ids:
         told.append({"participant": id, "outcome": routing.RELEASED if id in released else routing.WITHHELD})
         rules = plain.decisions[plain.asked[id]].told
         if id not in released and rules:
             told[-1]["rule"] = rules[0]
-    return told
+    return read, told
 
 
 def _audited(
     permit: Permit,
     passed: tuple[relation.ParticipantFacts, relation.ItemFacts, _Passed],
     read: routing.Readings,
-    ids: list[ParticipantId],
     anew: tuple[ParticipantId, ...],
 ) -> dict[str, Any]:
     asker, item, decided = passed
-    entries = read.for_audit()
     forward = [
         {**routing.audited(Door.FORWARD, asker, item, holding, decision), "to": to}
         for holding, (decision, to) in decided.items()
     ]
     return {
         "post": routing.audited(Door.SUBMIT, permit.sender, permit.item, permit.stated, permit.decision),
-        "read": [entry | {"named": entry["to"]} for entry in entries],
+        "read": [entry | {"named": entry["to"]} for entry in read.for_audit()],
         "forward": forward,
         "anew": list(anew),
     }

@@ -14,7 +14,7 @@ The numbers in the code are these steps:
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -118,7 +118,7 @@ class Rulings:
             directory=standing.directory.version,
             policy=standing.policy.digest,
             row=row,
-            valid_until=relation.valid_until(message.label, key, now, source, addressing.edges(standing, item.label)),
+            valid_until=relation.valid_until(message.label, key, now, source, _edges(message, item, standing)),
             again=lambda standing, now: self._act(verified, message, found, standing, now),
             rests_on=(item.position,),
             rights=found.rights,
@@ -127,6 +127,12 @@ class Rulings:
         if message.type in _FOR_GOOD:
             return replace(act, finish=lambda told: _to(told, act, row, audited | {"told": list(told)}))
         return _to(ruled.readers, act, row, audited)
+
+
+def _edges(message: Message, item: StoredItem, standing: Standing) -> Iterator[datetime]:
+    """When somebody comes into or leaves a circle that this is decided by."""
+    circles = (item.label.releasable_to, message.label.releasable_to, item.limits, message.circle)
+    return standing.edges(group for circle in circles if circle is not None for group in circle.groups)
 
 
 def _to(readers: tuple[ParticipantId, ...], act: Act, row: NewItem, audited: dict[str, Any]) -> Act:

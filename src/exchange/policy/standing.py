@@ -49,6 +49,14 @@ class Standing:
         """To which it belongs now."""
         return frozenset(code for code, one in self._memberships.get(participant, ()) if one.holds(now))
 
+    def turns(self, participant: str, now: datetime) -> int:
+        """How many of its memberships, and of its agreement, began or ended by now: what time alone changes for it."""
+        edges = [edge for _, one in self._memberships.get(participant, ()) for edge in (one.since, one.until)]
+        agreement = self.directory.participants[ParticipantId(participant)].agreement
+        if agreement is not None:
+            edges += (agreement.since, agreement.until)
+        return sum(edge is not None and edge <= now for edge in edges)
+
     def of_group(self, code: str, now: datetime) -> Circle:
         """Who belongs to it now, in the order of their ids; nobody, if there is no such group."""
         group = self.directory.groups.get(code)

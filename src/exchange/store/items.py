@@ -84,7 +84,7 @@ class ItemRows(Rows):
     def holders(self, position: int) -> Sequence[tuple[ParticipantId, bool]]:
         """To whom the item at this position was released, in the order of their ids, and whether each has read it.
 
-        For its source: whoever asks has shown with `item_for` that it is the caller's own.
+        For what acts upon it: whoever asks has shown with `item_for` that the caller sent or holds it.
         """
         source = DELIVERY.outerjoin(READING, _same_reader(_reading))
         statement = select(_delivery.reader, _reading.position).select_from(source).where(_delivery.item == position)
