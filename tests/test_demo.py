@@ -17,9 +17,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 POLICY = re.compile(r'^@id\("([^"]+)"\)(?:.*\n)+?.*;\n', re.MULTILINE)
 
-# 1 + 1 + 4 + 2 + 2 + 2 deliveries; 1 + 1 + 3 withheld; five tricks. Every delivery is verified by its signature and by
-# its proof; to these proofs come 6 receipts of what was accepted, 5 of refusals, and the whole trail.
-COUNTS = {"released": 12, "withheld": 5, "refused": 5, "signatures_verified": 12, "proofs_verified": 12 + 6 + 5 + 1}
+# 1 + 1 + 5 + 2 + 2 + 2 deliveries, 4 of the recall, and of the forward a question, an answer, the item and the note;
+# 1 + 1 + 4 withheld; six tricks, and a forward without permission. Every delivery that is not taken back is verified by
+# its signature and by its proof; to these proofs come 10 receipts of what was accepted, 7 of refusals, and the trail.
+COUNTS = {"released": 21, "withheld": 6, "refused": 7, "signatures_verified": 16, "proofs_verified": 16 + 10 + 7 + 1}
 
 
 def show(folder: Path, policies: Path | None = None, *, as_json: bool = False) -> subprocess.CompletedProcess[str]:
@@ -79,6 +80,9 @@ def test_the_story_comes_out_and_leaves_nothing_behind(tmp_path: Path) -> None:
         (("R07", "R07.hide"), "RESTRICTED withheld from one not cleared"),
         (("R09",), "drug seizure released to all but one country"),
         (("R46",), "the auditor sees the trail"),
+        (("recalled",), "recall of the drug seizure"),
+        (("R17",), "forward with the permission of its source"),
+        (("R04",), "beyond what its bureau granted"),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
 )

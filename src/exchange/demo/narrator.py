@@ -25,15 +25,23 @@ class Narrator:
         self._console = console
 
     def opens(self, origin: str) -> None:
-        self._say(Rule(Text("The Exchange: one message, end to end", style="bold"), characters="=", style="none"))
+        self._say(
+            Rule(
+                Text("The Exchange: messages end to end, and after they were sent", style="bold"),
+                characters="=",
+                style="none",
+            )
+        )
         self._say(
             f"A training exchange, {origin}, was founded in a temporary folder and is served on a loopback port. "
             "Everything below goes over its HTTP interface; every person and every case is invented."
         )
 
     def took_in(self, directory: Directory) -> None:
-        self._say("Its two officers admit the network, each change signed by both:", above=1)
-        table = _grid(4, 14, 6, 5)
+        self._say(
+            "Its two officers admit the network, each change signed by both; entities, their own bureau:", above=1
+        )
+        table = _grid(4, 16, 6, 5)
         for role in CAST:
             own = directory.participants[role.id]
             clearance = f"cleared {role.rights.clearance}" if role.rights.purposes else "sees the trail, no content"
@@ -92,12 +100,32 @@ class Narrator:
         ]
         self._lines(lines)
 
+    def recalled(self, source: str, sent: Sent, unopened: Sequence[str]) -> None:
+        lines = [
+            ("takes back", f"{source}, its own item"),
+            ("are told", ", ".join(sent.released) or "nobody"),
+            ("never knew", ", ".join(unopened) or "nobody"),
+            ("receipt", f"position {sent.position} of the trail: no page behind it has the item"),
+        ]
+        self._lines(lines)
+
+    def asked(self, asker: str, source: str, given: Sent) -> None:
+        lines = [
+            ("asks", f"{asker} asks {source}, its source"),
+            ("answered", f"{source}: yes, for a day ({given.item})"),
+        ]
+        self._lines(lines)
+
+    def passed_on(self, by: str, to: str, source: str) -> None:
+        lines = [("passes on", f"{by} to {to}"), ("got it", f"{to}: the words of {source}, under its own signature")]
+        self._lines(lines)
+
     def retried(self, poster: str, again: Sent) -> None:
         fresh = "a new receipt" if again.new else "the receipt of the first time"
         self._lines([("posts", f"{poster}, the same bytes"), ("answered", f"{fresh}: position {again.position}")])
 
     def verified(self, who: str, what: str) -> None:
-        self._lines([(who, what)], width=14)
+        self._lines([(who, what)], width=16)
 
     def broke(self, step: str, says: str) -> None:
         """Among the last lines: the step, and the rule that carries it."""

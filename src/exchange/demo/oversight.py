@@ -7,6 +7,7 @@ Content is not among it: whatever the narrator quotes of a message, it knows fro
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from exchange import leaf
 from exchange.audit import Entry
@@ -60,16 +61,28 @@ class Oversight:
 
         What the exchange shows is compared with what its leaf committed to.
         """
+        decided = await self._of(item)
+        if decided is None:
+            return None
+        return {
+            recipient: Decided(outcome=read["outcome"], rules=tuple(read["rules"]))
+            for read in decided["read"]
+            for recipient in read["to"]
+        }
+
+    async def told(self, item: str) -> tuple[str, ...]:
+        """Who is told of a recall accepted since the last look, as its leaf committed to."""
+        decided = await self._of(item)
+        return () if decided is None else tuple(sorted(decided["told"]))
+
+    async def _of(self, item: str) -> dict[str, Any] | None:
         for stated, entry in await self.news():
             if stated.event is Event.MESSAGE_ACCEPTED and stated.object == item:
                 opening = entry.openings[Field.DECISIONS]
                 if not leaf.opens(stated, Field.DECISIONS, opening.salt, opening.text):
                     return None
-                return {
-                    recipient: Decided(outcome=read["outcome"], rules=tuple(read["rules"]))
-                    for read in json.loads(opening.text)["read"]
-                    for recipient in read["to"]
-                }
+                decided: dict[str, Any] = json.loads(opening.text)
+                return decided
         return None
 
     async def refusal(self, ticket: str | None) -> Leaf | None:

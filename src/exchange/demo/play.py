@@ -12,7 +12,7 @@ from exchange.demo import samples
 from exchange.demo.cast import AUDITOR
 from exchange.demo.narrator import Narrator
 from exchange.demo.oversight import Decided, Oversight
-from exchange.demo.story import Attempt, Retry, Scene, Sending
+from exchange.demo.story import Attempt, Retry, Sending
 from exchange.envelope import ItemId
 from exchange.refusal import Reason
 
@@ -43,7 +43,9 @@ class Accepted:
 
 @dataclass(slots=True, kw_only=True)
 class Play:
-    """desks: of the cast, by id. accepted: by the name of the scene. refused: who was, with the answer."""
+    """desks: of the cast, by id. accepted: by the name of the scene. refused: who was, with the answer. held: what each
+    is to have by now, in the order in which it came.
+    """
 
     desks: Mapping[str, Client]
     oversight: Oversight
@@ -51,9 +53,11 @@ class Play:
     tally: Tally
     accepted: dict[str, Accepted] = field(default_factory=dict)
     refused: list[tuple[str, Refused]] = field(default_factory=list)
+    held: dict[str, list[str]] = field(default_factory=dict)
     _cursors: dict[str, str] = field(default_factory=dict)
+    _seen: dict[str, set[str]] = field(default_factory=dict)
 
-    async def perform(self, scene: Scene) -> None:
+    async def perform(self, scene: Sending | Attempt | Retry) -> None:
         """Raises Broken, and ExchangeError where the exchange said something that no scene foresees."""
         match scene:
             case Sending():
@@ -82,8 +86,9 @@ class Play:
         self.tally.withheld += len(decided) - reached
         _compare(scene, decided)
         _compare_told(sent, decided, preview)
-        await self._look_for(sent.item, scene.released)
-        await self._ask_by_name(sent.item, scene.withheld)
+        self.gives(sent.item, *scene.released)
+        await self.look(*(who for who in self.bureaus if who not in scene.unopened))
+        await self.ask_by_name(sent.item, scene.withheld)
         if scene.answers:
             await self._follow_thread(scene, document)
 
@@ -93,17 +98,14 @@ class Play:
         trick = scene.trick(self._profiles, document, misused.token)
         refused = await _refusal_of(self.desks[trick.poster], trick.token)
         if refused is None:
-            raise Broken(f"{_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}; it was accepted")
+            raise Broken(
+                f"{by_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}; it was accepted"
+            )
         self.narrator.refused(trick.poster, refused)
         if refused.reason != scene.reason.code or refused.rules != scene.rules:
-            expected = f"{_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}"
-            raise Broken(f"{expected}; {_rules(refused.rules) or 'the gate'} did so with {refused.reason}")
-        stated = await self.oversight.refusal(refused.ticket)
-        if stated is None or (stated.actor, stated.type) != (trick.poster, scene.reason.code):
-            raise Broken(f"a leaf that {trick.poster} was refused with {scene.reason.code}; there is none")
-        await self._look_for("", ())
-        self.refused.append((trick.poster, refused))
-        self.tally.refused += 1
+            expected = f"{by_rules(scene.rules) or 'the gate'} to refuse it with {scene.reason.code}"
+            raise Broken(f"{expected}; {by_rules(refused.rules) or 'the gate'} did so with {refused.reason}")
+        await self.turned_away(trick.poster, refused)
 
     async def _retry(self, scene: Retry) -> None:
         first = self.accepted[scene.about]
@@ -111,7 +113,16 @@ class Play:
         self.narrator.retried(first.document["sender"], again)
         if again.new or (again.position, again.receipt["leaf"]) != (first.sent.position, first.sent.receipt["leaf"]):
             raise Broken("R50 to answer the same bytes with the receipt of the first time; it did not")
-        await self._look_for("", ())
+        await self.look(*self.bureaus)
+
+    async def turned_away(self, poster: str, refused: Refused) -> None:
+        """The refusal is in the trail, and nobody got anything."""
+        stated = await self.oversight.refusal(refused.ticket)
+        if stated is None or (stated.actor, stated.type) != (poster, refused.reason):
+            raise Broken(f"a leaf that {poster} was refused with {refused.reason}; there is none")
+        await self.look(*self.bureaus)
+        self.refused.append((poster, refused))
+        self.tally.refused += 1
 
     def _written(self, scene: Sending) -> dict[str, Any]:
         desk, answered = self._any_desk, self.accepted.get(scene.answers)
@@ -122,20 +133,33 @@ class Play:
             answers="" if answered is None else answered.sent.item,
         )
 
-    async def _look_for(self, item: str, readers: tuple[str, ...]) -> None:
-        """Everybody looks into its inbox: the readers find this item and nothing else new, the others nothing."""
-        bureaus = [participant for participant in self.desks if participant != AUDITOR]
-        pages = await asyncio.gather(*(self.desks[who].inbox(self._cursors.get(who)) for who in bureaus))
-        for participant, page in zip(bureaus, pages, strict=True):
+    @property
+    def bureaus(self) -> tuple[str, ...]:
+        """Everybody who gets messages."""
+        return tuple(participant for participant in self.desks if participant != AUDITOR)
+
+    def gives(self, item: str, *readers: str) -> None:
+        for reader in readers:
+            self.held.setdefault(reader, []).append(item)
+
+    def takes(self, item: str, *readers: str) -> None:
+        for reader in readers:
+            self.held[reader].remove(item)
+
+    async def look(self, *who: str) -> None:
+        """Each looks into its inbox, and finds what it was given since it last looked, and nothing else."""
+        pages = await asyncio.gather(*(self.desks[one].inbox(self._cursors.get(one)) for one in who))
+        for participant, page in zip(who, pages, strict=True):
             self._cursors[participant] = page.cursor
             found = [one.item for one in page.messages] + [one.item for one in page.doubtful]
-            expected = [item] if participant in readers else []
+            expected = [item for item in self.held.get(participant, ()) if item not in self._seen.get(participant, ())]
             if found != expected or page.doubtful:
                 raise Broken(
                     f"{participant} to find {expected or 'nothing'} in its inbox; it found {found or 'nothing'}"
                 )
+            self._seen.setdefault(participant, set()).update(found)
 
-    async def _ask_by_name(self, item: ItemId, withheld: Mapping[str, tuple[str, ...]]) -> None:
+    async def ask_by_name(self, item: ItemId, withheld: Mapping[str, tuple[str, ...]]) -> None:
         """Who was refused an item is answered as if there were none, even if it knows its name."""
         for participant, rules in withheld.items():
             try:
@@ -144,7 +168,7 @@ class Play:
                 if refused.reason == Reason.NOT_FOUND.code:
                     continue
                 raise
-            raise Broken(f"{_rules(rules)} to hide the item from {participant}, which fetched it by its name")
+            raise Broken(f"{by_rules(rules)} to hide the item from {participant}, which fetched it by its name")
 
     async def _follow_thread(self, scene: Sending, document: Mapping[str, Any]) -> None:
         begun = self.accepted[scene.answers].sent.item
@@ -169,18 +193,18 @@ def _compare(scene: Sending, decided: Mapping[str, Decided]) -> None:
         found = decided.get(participant)
         if found is None or found.released:
             came = "it was released" if found else "it was not addressed"
-            raise Broken(f"{_rules(rules)} to withhold it from {participant}; {came}")
+            raise Broken(f"{by_rules(rules)} to withhold it from {participant}; {came}")
         missing = tuple(rule for rule in rules if rule not in found.rules)
         if missing:
             raise Broken(
-                f"{_rules(missing)} among the rules that hide it from {participant}; "
-                f"the outcome was {found.outcome} by {_rules(found.rules)}"
+                f"{by_rules(missing)} among the rules that hide it from {participant}; "
+                f"the outcome was {found.outcome} by {by_rules(found.rules)}"
             )
     for participant in scene.released:
         found = decided.get(participant)
         if found is None or not found.released:
-            by = _rules(found.rules) if found else "nobody's address"
-            raise Broken(f"{_rules(scene.carried_by)} to let it reach {participant}; it was withheld by {by}")
+            by = by_rules(found.rules) if found else "nobody's address"
+            raise Broken(f"{by_rules(scene.carried_by)} to let it reach {participant}; it was withheld by {by}")
     others = decided.keys() - scene.withheld.keys() - {*scene.released}
     if others:
         raise Broken(f"it to concern nobody but those of the story; it concerned {', '.join(sorted(others))} too")
@@ -203,5 +227,5 @@ async def _refusal_of(desk: Client, token: bytes) -> Refused | None:
     return None
 
 
-def _rules(rules: tuple[str, ...]) -> str:
+def by_rules(rules: tuple[str, ...]) -> str:
     return " and ".join(rules)

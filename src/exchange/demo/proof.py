@@ -12,7 +12,6 @@ from exchange.client import Client, Profile
 from exchange.demo.cast import AUDITOR
 from exchange.demo.play import Broken, Play
 from exchange.demo.stage import Stage
-from exchange.demo.story import STORY, Sending
 from exchange.leaf import Event, Field
 from exchange.note import TrailVerifier
 from exchange.participant import Use
@@ -26,11 +25,7 @@ async def recipients(stage: Stage, play: Play) -> None:
     Raises Broken and ExchangeError.
     """
     for participant, desk in play.desks.items():
-        expected = [
-            play.accepted[scene.name].sent.item
-            for scene in STORY
-            if isinstance(scene, Sending) and participant in scene.released
-        ]
+        expected = play.held.get(participant, [])
         if not expected:
             continue
         keys = {Use.ACCESS: desk.profile.key(Use.ACCESS)}

@@ -15,12 +15,12 @@ from rich.console import Console
 
 from exchange import shipped
 from exchange.client import ExchangeError, Refused
-from exchange.demo import cast, proof, stage, visit
+from exchange.demo import after, cast, proof, stage, visit
 from exchange.demo.narrator import WIDTH, Narrator
 from exchange.demo.oversight import Oversight
 from exchange.demo.play import Broken, Play, Tally
 from exchange.demo.stage import NoStage, Stage
-from exchange.demo.story import STORY
+from exchange.demo.story import STORY, Afterwards
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -91,7 +91,7 @@ async def _give(built: Stage, narrator: Narrator, tally: Tally) -> None:
             for number, scene in enumerate(STORY, 1):
                 narrator.begins(number, scene)
                 with _step(scene.name, *scene.carried_by):
-                    await play.perform(scene)
+                    await (after.perform(play, scene) if isinstance(scene, Afterwards) else play.perform(scene))
             await _prove(built, play)
 
 

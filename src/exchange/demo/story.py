@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exchange.demo.tricks import Trick, altered, forged, mislabelled, over_classified, replayed
+from exchange.demo.tricks import Trick, altered, forged, mislabelled, over_classified, replayed, ungranted
 from exchange.refusal import Reason
 
 
@@ -19,7 +19,8 @@ class Sending:
     sample: of schemas/examples/good; its sender and its recipients are those of the scene. released: exactly those who
     get it. withheld: exactly those who do not, though they were addressed, each with rules that must have decided so.
     answers: name of the scene whose message it answers, in its thread. previewed: its sender asks before it sends, and
-    is told what then happens. carried_by: the rules without which the scene cannot come out.
+    is told what then happens. unopened: those of the released who do not look into their inbox yet. carried_by: the
+    rules without which the scene cannot come out.
     """
 
     name: str
@@ -30,6 +31,33 @@ class Sending:
     withheld: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     answers: str = ""
     previewed: bool = False
+    unopened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """A source takes back the message of another scene. told: exactly those who have read it, and no one else is told
+    anything. unopened: those who had it and had not looked.
+    """
+
+    name: str
+    tells: str
+    about: str
+    told: tuple[str, ...]
+    unopened: tuple[str, ...]
+    carried_by: tuple[str, ...] = ("owner", "recalled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """`by` would pass the message of another scene on `to` somebody; may not; asks its source, and then may."""
+
+    name: str
+    tells: str
+    about: str
+    by: str
+    to: str
+    carried_by: tuple[str, ...] = ("R17", "holder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +89,8 @@ class Retry:
     carried_by: tuple[str, ...] = ("R50",)
 
 
-Scene = Sending | Attempt | Retry
+Afterwards = Recall | Passing
+Scene = Sending | Afterwards | Attempt | Retry
 
 STORY: tuple[Scene, ...] = (
     Sending(
@@ -81,11 +110,29 @@ STORY: tuple[Scene, ...] = (
     ),
     Sending(
         name="drug seizure released to all but one country",
-        tells="Wiesbaden tells everybody of a seizure at Hamburg. Brazil is asked another way: the label excludes it.",
+        tells="Wiesbaden tells everybody of a seizure at Hamburg. Brazil is asked another way: the label excludes it. "
+        "Customs at Hamburg read it too, as Wiesbaden lets them; at the agency for wildlife nobody has looked yet.",
         sample="drug-seizure",
-        released=("agy-drugs", "agy-wildlife", "ncb-fra", "ncb-ita"),
+        released=("agy-drugs", "agy-wildlife", "ent-deu-customs", "ncb-fra", "ncb-ita"),
         withheld={"ncb-bra": ("R09",)},
+        unopened=("agy-wildlife",),
         carried_by=("R09",),
+    ),
+    Recall(
+        name="recall of the drug seizure",
+        tells="A container was mistaken for another, and Wiesbaden takes its report back. Who has read it is told, and "
+        "reads it no more; at the agency for wildlife, where nobody had looked, it never was.",
+        about="drug seizure released to all but one country",
+        told=("agy-drugs", "ent-deu-customs", "ncb-fra", "ncb-ita"),
+        unopened=("agy-wildlife",),
+    ),
+    Passing(
+        name="forward with the permission of its source",
+        tells="Rome would pass the answer of Paris on to Wiesbaden. Paris has kept that to itself (H2), is asked, and "
+        "says yes.",
+        about="answer in the same thread",
+        by="ncb-ita",
+        to="ncb-deu",
     ),
     Sending(
         name="RESTRICTED withheld from one not cleared",
@@ -108,7 +155,12 @@ STORY: tuple[Scene, ...] = (
         sample="only-neighbours",
         previewed=True,
         released=("ncb-deu", "ncb-ita"),
-        withheld={"agy-drugs": ("R10",), "agy-wildlife": ("R10",), "ncb-bra": ("R09",)},
+        withheld={
+            "agy-drugs": ("R10",),
+            "agy-wildlife": ("R10",),
+            "ent-deu-customs": ("R10",),
+            "ncb-bra": ("R09",),
+        },
         carried_by=("R09", "R10"),
     ),
     Attempt(
@@ -148,6 +200,14 @@ STORY: tuple[Scene, ...] = (
         about="RESTRICTED withheld from one not cleared",
         reason=Reason.NOT_CLEARED,
         rules=("R07.post",),
+    ),
+    Attempt(
+        name="beyond what its bureau granted",
+        tells="Customs at Hamburg post a report of their own. Wiesbaden lets them read, and give feedback.",
+        trick=ungranted,
+        about="drug seizure released to all but one country",
+        reason=Reason.SCOPE,
+        rules=("R04",),
     ),
     Retry(
         name="plain retry",

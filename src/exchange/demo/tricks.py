@@ -51,3 +51,10 @@ def over_classified(profiles: Mapping[str, Profile], document: dict[str, Any], a
     """Honest in everything, and above its sender's own clearance."""
     own = document | {"sender": "ncb-deu", "label": document["label"] | {"originator": "ncb-deu"}}
     return Posted(poster="ncb-deu", token=envelope.write(own, profiles["ncb-deu"].key(Use.MESSAGE)))
+
+
+def ungranted(profiles: Mapping[str, Profile], document: dict[str, Any], accepted: bytes) -> Posted:
+    """Honest in everything, and nothing that its bureau granted."""
+    entity = "ent-deu-customs"
+    own = document | {"sender": entity, "label": document["label"] | {"originator": entity}}
+    return Posted(poster=entity, token=envelope.write(own, profiles[entity].key(Use.MESSAGE)))
