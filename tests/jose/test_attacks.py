@@ -346,7 +346,7 @@ def test_only_a_plain_yes_of_the_library_is_a_yes(answer: object) -> None:
 # The key
 
 
-@pytest.mark.parametrize("kid", [OTHER.public.kid, "kid of another"])
+@pytest.mark.parametrize("kid", [OTHER.public.kid, "kid of another"], ids=["of a key", "of none"])
 def test_the_key_that_signed_is_the_key_that_is_named(kid: str) -> None:
     with refused(Reason.BAD_SIGNATURE, Reason.JWS_HEADER):
         opened(forged(HONEST | {"kid": kid}, PAYLOAD, KEY))
