@@ -40,9 +40,11 @@ class KeyRequest:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Raises ProfileWrong."""
+        """Of an enrolment too: whoever lost everything makes a new profile under the old name. Raises ProfileWrong."""
         try:
             members = json.loads(path.read_text("utf-8"))
+            if "officers" in members:
+                members |= members["officers"][0]
             made = cls(
                 participant=str(members["participant"]),
                 jwk=dict(members["jwk"]),
@@ -50,7 +52,7 @@ class KeyRequest:
                 not_after=str(members["not_after"]),
             )
             jose.public_key(made.jwk)
-        except (OSError, ValueError, KeyError, TypeError, Refusal):
+        except (OSError, ValueError, LookupError, TypeError, Refusal):
             raise ProfileWrong(f"{path} is no request for an officer key: `exchange key request` makes one") from None
         return made
 
