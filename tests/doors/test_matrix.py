@@ -8,13 +8,13 @@ database the same.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from exchange import shipped
+from exchange import instant, shipped
 from exchange.participant import ChangeKind, write_approval
 from tests.doors.house import AUDITOR, EVERYBODY, House, fresh_id
 from tests.doors.test_silence import counted, shape
@@ -269,6 +269,47 @@ def test_the_traffic_of_anothers_entity_asks_the_database_as_that_of_none(viewer
         said = [asked_for(traffic, visitor, entity) for entity in entities]
 
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("viewer", [id for id in SENDERS if id not in ("ncb-fra", "ncb-ita")])
+def test_a_group_of_others_is_answered_as_one_that_is_not_there(viewer: str, house: House) -> None:
+    """Wherever a code can be named: as a recipient, in the label of a message and in a restriction's circle."""
+    visitor, code = house[viewer], f"OP-M{fresh_id()[-6:]}"
+    since = instant.write(datetime.now(UTC) - timedelta(minutes=1))
+    members = [{"participant": id, "from": since} for id in ("ncb-fra", "ncb-ita")]
+    house.change(ChangeKind.GROUP, group=code, name=CANARY, members=members)
+    sent, answers = visitor.sent("ncb-ita"), []
+    for named in (code, "OP-NONE"):
+        circle = {"mode": "ALL_MINUS", "exclude": [named]}
+        answers.append(
+            [
+                visitor.send(visitor.write({"group": named})),
+                visitor.preview(visitor.write({"group": named})),
+                visitor.send(visitor.write("ncb-ita", label={"releasable_to": circle})),
+                visitor.preview(visitor.write("ncb-ita", label={"releasable_to": circle})),
+                visitor.send(visitor.write_act("restriction", sent, {"releasable_to": circle})),
+            ]
+        )
+    house.change(ChangeKind.GROUP, group=code, name=CANARY, members=[])
+
+    for foreign, absent in zip(*answers, strict=True):
+        assert foreign.status_code == absent.status_code, foreign.text
+        assert foreign.is_success or shape(foreign) == shape(absent)
+        assert CANARY not in foreign.text
+    assert {answer.status_code for answer in answers[0][:2]} == {422}
+
+
+def test_what_was_recalled_unread_is_answered_as_what_is_not_there(house: House) -> None:
+    visitor = house["ncb-ita"]
+    cursor = visitor.caught_up()
+    sent = house["ncb-fra"].sent("ncb-ita")
+    house["ncb-fra"].recall(sent)
+
+    assert visitor.inbox(cursor=cursor)["items"] == []
+    for operation, asks in OF_ITEMS.items():
+        for ask, _ in asks:
+            gone, absent = ask(visitor, sent["item"]), ask(visitor, f"ncb-fra:{fresh_id()}")
+            assert shape(gone) == shape(absent), operation
 
 
 def test_a_change_that_waits_is_answered_to_others_as_one_that_is_not_there(house: House) -> None:
