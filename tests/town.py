@@ -166,7 +166,7 @@ def a_round(house: House, widened: str, clearance: str) -> dict[str, int]:
     other = rome.sent("ncb-fra", "ncb-deu", thread=item["item"])
     read = (rome.reads(item["item"]), paris.reads(other["item"]), rome.reads(item["item"]))
     assert all(read)
-    assert rome.acknowledge(item["item"]).status_code == 201
+    assert rome.acknowledge(item["item"], duties=["RES"]).status_code == 201
     assert paris.acknowledge(other["item"]).status_code == 201
     house.grant(widened, clearance)
     names = ("item", "other", "read", "other_read", "again", "ack", "other_ack", "proposal", "change")
@@ -202,7 +202,7 @@ def grow(town: Town, gateway: Gateway, count: int) -> None:
     paris, berlin = town.house["ncb-fra"], town.house["ncb-deu"]
     item = f"ncb-fra:{town.ask('select ulid from item where position = {item_1}')}"
     assert berlin.reads(item)
-    assert berlin.acknowledge(item).status_code in (200, 201)
+    assert berlin.acknowledge(item, duties=["RES"]).status_code in (200, 201)
     paris.sent("ncb-deu")
     lift = ruled(gateway, Effect.RESTRICTION, town.places["held"], body=rulings.LIFTED, anew=("ncb-deu",))
     town.house.on_its_loop(committed(gateway, lift))

@@ -79,6 +79,19 @@ class Mode(StrEnum):
 _HANDLING, _TIER, _VISIBILITY, _MODE = Handling.__members__, Tier.__members__, Visibility.__members__, Mode.__members__
 _EVERY_TIER = frozenset(Tier)
 
+DUTIES: Mapping[str, str] = {
+    "H1": "no use in court without the source's permission",
+    "H2": "no passing on without the source's permission",
+    "ORCON": "no passing on and nothing derived without the source's permission",
+    "PA0": "no action before the source was asked",
+    "PA1": "no more than a passive check",
+    "PA2": "no more than discreet observation",
+    "PA3": "no more than overt measures",
+    "PA4": "coercive measures only as national law allows them",
+    "RES": "a second factor for every person who reads it, no offline copy and no bulk export",
+}
+_OBLIGING = frozenset({Handling.H1, Handling.H2, Handling.ORCON})
+
 
 _NO_GROUPS = frozenset[str]()
 
@@ -135,6 +148,15 @@ class Label:
     crime_area: tuple[str, ...] = ()
     urgency: str = "U4"
     hit_visibility: Visibility = Visibility.WHITE
+    permitted_action: str = ""
+
+    @property
+    def duties(self) -> tuple[str, ...]:
+        """What it lays on whoever reads the item, in the order of DUTIES. They stay with the item wherever it goes."""
+        if self.classification < Classification.RES and not self.permitted_action and not self.handling & _OBLIGING:
+            return ()
+        laid = {*self.handling, self.permitted_action, self.classification.name}
+        return tuple(code for code in DUTIES if code in laid)
 
     def narrowed(self, circle: Releasability | None) -> "Label":
         """As its source has restricted it since; None: as it was signed."""
@@ -163,6 +185,7 @@ def parse(members: Mapping[str, Any]) -> Label:
         crime_area=tuple(members.get("crime_area", ())),
         urgency=members.get("urgency", "U4"),
         hit_visibility=_VISIBILITY[members.get("hit_visibility", "WHITE")],
+        permitted_action=members.get("permitted_action", ""),
     )
     faults = _contradictions(label.releasable_to, "/label/releasable_to")
     if label.expires is not None and label.expires <= label.created:

@@ -88,7 +88,7 @@ async def test_a_preview_tells_what_the_routing_does(community: Community) -> No
 
     assert seen.recipients == sent.routing
     assert [one.participant for one in sent.withheld] == ["ncb-deu"]
-    assert "no offline copy and no bulk export" in sent.duties
+    assert sent.duties == ("RES",)
 
 
 async def test_an_answer_goes_into_the_thread_of_its_question(community: Community) -> None:

@@ -83,7 +83,7 @@ async def test_what_its_source_controls_is_passed_on_once_it_permits_it(communit
         Client.open(community.copy_of("ncb-ita")) as ita,
         Client.open(community.copy_of("ncb-deu")) as deu,
     ):
-        controlled = {"classification": "OUO", "handling": ["ORCON"]}
+        controlled = {"classification": "OUO", "handling": ["H1", "ORCON"], "permitted_action": "PA1"}
         draft = await fra.compose("message", "Source", {"text": "a source"}, ["ncb-ita"], label=controlled)
         item = (await fra.send(draft)).item
         with pytest.raises(Refused) as refused:
@@ -93,8 +93,16 @@ async def test_what_its_source_controls_is_passed_on_once_it_permits_it(communit
         permission = await fra.control.answer_permission(request.item, True, until=until)
         note = await ita.control.forward(item, ["ncb-deu"], permission=permission.item, reason="as agreed")
         held, word = await deu.message(item), await deu.message(note.item)
+        await deu.acknowledge(held)
+        await ita.acknowledge(item)
+        states = {one["participant"]: one for one in await fra.deliveries(item)}
 
-    assert refused.value.reason == "ORIGINATOR_CONTROL"
+    assert (refused.value.reason, refused.value.offer) == ("ORIGINATOR_CONTROL", "permission-request")
+    assert held.message.label.duties == ("H1", "ORCON", "PA1")
+    assert [(one["state"], one.get("by")) for _, one in sorted(states.items())] == [
+        ("acknowledged", "ncb-ita"),
+        ("acknowledged", None),
+    ]
     assert note.released == ("ncb-deu",)
     assert (held.message.sender, word.message.sender) == ("ncb-fra", "ncb-ita")
     assert held.document == draft.document

@@ -411,6 +411,12 @@ def originator_control(house: House) -> Provoked:
     return Provoked(rome.forward(rome.write_forward(sent, "ncb-deu", subject=CANARY)), "ncb-ita")
 
 
+@provokes(Reason.DUTIES_MISSING)
+def duties_missing(house: House) -> Provoked:
+    sent = paris(house).sent("ncb-ita", subject=CANARY, label={"handling": ["H1", "EXERCISE"]})
+    return Provoked(house["ncb-ita"].acknowledge(sent["item"], user=CANARY), "ncb-ita")
+
+
 # The directory and its officers
 
 

@@ -365,3 +365,74 @@ def test_every_row_follows_from_the_trail(busy: House, capsys: pytest.CaptureFix
     code = cli.run([str(word) for word in words])
 
     assert (code, json.loads(capsys.readouterr().out)["findings"]) == (0, [])
+
+
+# What a permission is worth, and to whom
+
+
+def test_a_permission_counts_for_whom_it_was_given_to_and_not_for_whoever_holds_it(house: House) -> None:
+    paris, rome, berlin = house["ncb-fra"], house["ncb-ita"], house["ncb-deu"]
+    sent = paris.sent("ncb-ita", "ncb-deu", label=CONTROLLED)
+    free = sent["document"] | {"label": sent["document"]["label"] | {"handling": ["EXERCISE"]}}
+    given = answer(paris, sent | {"document": free}, ask(rome, sent, "ncb-esp"))
+    passed_on(rome, given, "ncb-deu")
+
+    by_another = berlin.forward(berlin.write_forward(sent, "ncb-esp", permission=given["item"]))
+    by_who_asked = rome.forward(rome.write_forward(sent, "ncb-esp", permission=given["item"]))
+
+    assert berlin.reads(given["item"])
+    assert (reason(by_another), by_another.json()["faults"][0]["path"]) == ("UNKNOWN_REFERENCE", "/body/permission")
+    assert by_who_asked.status_code == 201
+
+
+def test_what_is_hidden_from_its_holder_before_the_commit_is_not_passed_on(own: Own) -> None:
+    house = own()
+    label = {"classification": "RES", "purpose": ["P3"]}
+
+    def narrowed() -> None:
+        house.grant("ncb-esp", "OUO")
+
+    with house.opened(overtaken(Event.MESSAGE_ACCEPTED, "ncb-esp", narrowed)):
+        sent = house["ncb-fra"].sent("ncb-esp", label=label)
+        document = house["ncb-esp"].write_forward(sent, "ncb-ita")
+        refused = house["ncb-esp"].forward(document)
+
+    assert reason(refused) == "UNKNOWN_REFERENCE"
+    assert refused.json()["faults"][0]["path"] == "/body/object"
+
+
+def test_the_note_itself_was_passed_on_by_nobody(house: House) -> None:
+    sent = house["ncb-fra"].sent("ncb-ita")
+    note = passed_on(house["ncb-ita"], sent, "ncb-deu")
+
+    shown = house["ncb-ita"].get(f"/v1/messages/{note['item']}/deliveries").json()["deliveries"]
+
+    assert [(one["participant"], "by" in one) for one in shown] == [("ncb-deu", False)]
+
+
+# Duties
+
+
+def test_duties_travel_with_an_item_and_are_acknowledged_all_of_them(house: House) -> None:
+    paris, rome, berlin = house["ncb-fra"], house["ncb-ita"], house["ncb-deu"]
+    label = {"handling": ["H1", "EXERCISE"], "permitted_action": "PA2", "classification": "RES", "purpose": ["P3"]}
+    sent, plain = paris.sent("ncb-ita", label=label), paris.sent("ncb-deu")
+    passed_on(rome, sent, "ncb-deu")
+    duties = ["H1", "PA2", "RES"]
+
+    shown = [visitor.get(f"/v1/messages/{sent['item']}").json()["duties"] for visitor in (rome, berlin)]
+    answers = [
+        berlin.acknowledge(sent["item"]),
+        berlin.acknowledge(sent["item"], duties=duties[1:]),
+        berlin.acknowledge(sent["item"], duties=[*duties, "H2"]),
+        berlin.acknowledge(plain["item"], duties=duties),
+        berlin.acknowledge(f"ncb-fra:{fresh_id()}", duties=duties),
+        berlin.acknowledge(sent["item"], duties=duties[::-1]),
+        berlin.acknowledge(plain["item"]),
+    ]
+
+    assert sent["duties"] == duties
+    assert shown == [duties, duties]
+    assert "duties" not in berlin.get(f"/v1/messages/{plain['item']}").json()
+    reasons = [one.json().get("reason") for one in answers]
+    assert reasons == ["DUTIES_MISSING"] * 4 + ["NOT_FOUND", None, None]

@@ -40,7 +40,6 @@ BY_WHOEVER_CHECKS = {Reason.PROOF_WRONG, Reason.CHECKPOINT_WRONG, Reason.LEAF_MA
 # Those whose doors are being built: none is answered yet.
 AWAITED = {
     Reason.NOT_TO_ALL,
-    Reason.DUTIES_MISSING,
 }
 
 # What the exchange itself could not do is no act of the caller's.

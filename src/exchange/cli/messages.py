@@ -3,7 +3,7 @@
 import base64
 import json as jsons
 import mimetypes
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ import typer
 from exchange.cli.options import As, Json, ask
 from exchange.cli.screen import note, show, table
 from exchange.client import Client, Draft, Outcome, Sent
+from exchange.label import DUTIES
 
 _Act = Callable[[Client, Draft, bool], Awaitable[None]]
 
@@ -114,7 +115,7 @@ def tell_sent(sent: Sent, json: bool, notes: tuple[str, ...] = ()) -> None:
     words = f"{sent.item} stands at position {sent.position}; its receipt is verified."
     if not sent.new:
         words += " These bytes had been accepted before."
-    show(json, document, words, _routing(sent.routing), *(f"Duty of its readers: {duty}." for duty in sent.duties))
+    show(json, document, words, _routing(sent.routing), *_duties(sent.duties))
 
 
 async def _preview(client: Client, draft: Draft, json: bool) -> None:
@@ -126,6 +127,11 @@ async def _preview(client: Client, draft: Draft, json: bool) -> None:
         "notes": list(draft.notes),
     }
     show(json, document, f"{seen.outcome}. Nothing was sent.", _routing(seen.recipients))
+
+
+def _duties(codes: Sequence[str]) -> Sequence[str]:
+    """A line for each."""
+    return [f"Duty of its readers, {code}: {DUTIES.get(code, 'see the protocol')}." for code in codes]
 
 
 def _routing(outcomes: tuple[Outcome, ...]) -> Any:

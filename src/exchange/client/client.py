@@ -213,19 +213,26 @@ class Client:
         """The items of a thread that this participant sent or holds, oldest first. thread: the item that began it."""
         return await self._page((await self.wire.get(f"/v1/threads/{_named(thread)}")).object())
 
-    async def acknowledge(self, item: str) -> VerifiedReceipt:
-        """Say, signed, that this participant has received an item."""
+    async def acknowledge(self, item: str | Received) -> VerifiedReceipt:
+        """Say, signed, that this participant has received an item, and takes on the duties that its label lays on us.
+
+        item: as it was received; by its name alone, it is read first.
+        """
         self.watch.refuse_if_forked()
+        received = await self.message(item) if isinstance(item, str) else item
+        item, duties = received.item, received.message.label.duties
         stated: dict[str, strictjson.JsonValue] = {
             "v": 1,
             "aud": self.profile.pin.origin,
             "id": str(ULID.from_datetime(self.clock.now())),
             "reader": self.profile.participant,
-            "item": _named(item),
+            "item": item,
             "state": "received",
             "made_at": instant.write(self.clock.now()),
             "user": self.profile.user,
         }
+        if duties:
+            stated["duties"] = list(duties)
         key = self.profile.key(Use.MESSAGE)
         token = jose.sign(strictjson.write(stated), Kind.ACKNOWLEDGEMENT, key)
         answer = await self.wire.post("/v1/acknowledgements", token)

@@ -2,7 +2,7 @@
 
     ExchangeError
     ├── ProfileWrong    the profile's files are missing, malformed or readable by others; nothing was sent
-    ├── Refused         the exchange (or, before it, this client) said no: reason, mend, ticket, rules, faults
+    ├── Refused         the exchange (or, before it, this client) said no: reason, mend, ticket, rules, faults, offer
     ├── Unreachable     no answer, or no answer in the protocol's form; the same bytes may be sent again
     └── Unproven        an answer that does not prove what it says; whatever it says is not to be believed
         └── Forked      the trail no longer extends the checkpoint kept here: two signed histories, saved as evidence
@@ -45,6 +45,7 @@ class Refused(ExchangeError):
         faults: tuple[Fault, ...] = (),
         retry_after: int | None = None,
         receipt: Mapping[str, Any] | None = None,
+        offer: str | None = None,
     ) -> None:
         super().__init__(f"{reason}: {says}")
         self.reason = self.code = reason
@@ -56,6 +57,7 @@ class Refused(ExchangeError):
         self.faults = faults
         self.retry_after = retry_after
         self.receipt = receipt
+        self.offer = offer
 
     @classmethod
     def here(cls, refusal: Refusal) -> Self:
@@ -76,6 +78,7 @@ class Refused(ExchangeError):
             faults=tuple(Fault(str(f["path"]), str(f["says"])) for f in problem.get("faults", ())),
             retry_after=retry_after,
             receipt=problem.get("receipt"),
+            offer=problem.get("offer"),
         )
 
 

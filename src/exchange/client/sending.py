@@ -42,7 +42,7 @@ class Posted:
 class Sent:
     """An accepted message. receipt: as it came, to be kept; verified: what was checked of it.
 
-    new: False where these bytes had been accepted before. duties: what the label asks of its readers.
+    new: False where these bytes had been accepted before. duties: codes of what the label lays on its readers.
     """
 
     item: ItemId

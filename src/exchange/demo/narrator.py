@@ -13,6 +13,7 @@ from exchange.client import Outcome, Preview, Refused, Sent
 from exchange.demo.cast import CAST
 from exchange.demo.oversight import Decided
 from exchange.demo.story import Scene
+from exchange.label import DUTIES
 from exchange.participant import Directory
 
 WIDTH = 100
@@ -84,7 +85,7 @@ class Narrator:
         told = {one.participant for one in sent.routing}
         rest = "; of nobody else anything" if decided.keys() - told else ""
         lines.append(("is told", f"{document['sender']}: {_told(sent.routing)}{rest}"))
-        lines += [("owes", duty) for duty in sent.duties]
+        lines += [("owes", f"{code}: {DUTIES[code]}") for code in sent.duties]
         lines.append(
             ("receipt", f"position {sent.position} of the trail, in a tree of {sent.verified.checkpoint.size}")
         )

@@ -22,7 +22,7 @@ from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Standing
 from exchange.receipt import Receipt
-from exchange.refusal import Reason, Refusal
+from exchange.refusal import Fault, Reason, Refusal
 from exchange.schema import Schemas
 from exchange.store import Delivery, Store, StoredItem
 from exchange.wake import Wake
@@ -135,7 +135,8 @@ class Inbox:
     async def acknowledge(self, token: bytes, caller: Caller) -> Receipt:
         """token: a compact JWS by a message key of the reader, saying that it received an item.
 
-        Raises Refusal(NOT_FOUND) for an item that the caller does not hold, and the gate's refusals.
+        Raises Refusal(NOT_FOUND) for an item that the caller does not hold, DUTIES_MISSING where it does not repeat
+        what the item lays on its readers, and the gate's refusals.
         """
         standing, now, reader = self.standing(), self.now(), caller.participant
         opened = jose.open_jws(token, Kind.ACKNOWLEDGEMENT, reader.keys_for(Use.MESSAGE), limit=ACKNOWLEDGEMENT_LIMIT)
@@ -154,6 +155,8 @@ class Inbox:
             found = await self._held(caller, stated["item"], standing)
             if found.sender == reader.id:
                 raise Refusal(Reason.NOT_FOUND)
+            if set(stated.get("duties", ())) != set(found.label.duties):
+                raise Refusal(Reason.DUTIES_MISSING, faults=(Fault("/duties", "are those of the item, all of them"),))
             act = self._acknowledged(found, stated, opened, caller, rights, standing)
             outcome = await self.committer.commit(act)
             if isinstance(outcome, receipt.Committed):

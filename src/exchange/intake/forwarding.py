@@ -42,9 +42,9 @@ _PERMISSION = Fault("/body/permission", "names a permission of its source for th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Permission:
-    """What the source of an item has permitted: to whom it may be passed on, and until when."""
+    """What the source of an item has permitted, by this answer: to whom it may be passed on, and until when."""
 
-    position: int
+    answer: StoredItem
     recipients: frozenset[str]
     until: datetime
 
@@ -113,16 +113,19 @@ class Forwards:
             return None
         held = await held_by(self.store, message.sender, named)
         for answer in held:
-            body = content_of(answer)["body"]
+            said = content_of(answer)
+            body = said["body"]
             if (
                 routing.reads(standing, answer, message.sender, now, purpose)
                 and not answer.recalled
                 and (answer.type, answer.sender) == ("permission-answer", item.sender)
+                # Whoever was forwarded an answer holds that, and may do nothing by it.
+                and said["recipients"] == [{"participant": message.sender}]
                 and (body["object"], body["granted"]) == (item.item, True)
                 and now < instant.parse(body["until"])
             ):
                 return _Permission(
-                    position=answer.position,
+                    answer=answer,
                     recipients=frozenset(body.get("recipients", ())),
                     until=instant.parse(body["until"]),
                 )
@@ -144,8 +147,11 @@ def _act(
     key = forwarder.keys[verified.key.kid]
     if not key.valid_at(now):
         raise Refusal(Reason.KEY_NOT_VALID)
-    if permission is not None and permission.until <= now:
-        raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(_PERMISSION,))
+    _check_readable(item, _OBJECT, message, purpose, standing, now)
+    if permission is not None:
+        _check_readable(permission.answer, _PERMISSION, message, purpose, standing, now)
+        if permission.until <= now:
+            raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(_PERMISSION,))
     permit = may_post(standing.policy, message, forwarder, now)  # 2
     if not message.label.dominates(item.label):  # 3
         raise Refusal(Reason.LABEL_INCONSISTENT, faults=(Fault("/label", "is marked at least as what it carries"),))
@@ -174,7 +180,7 @@ def _act(
         row=row_of(verified, message, read.released, ruling),
         valid_until=_sooner(relation.valid_until(message.label, key, now, forwarder, edges), permission),
         again=partial(_act, verified, message, carried, purpose),
-        rests_on=(item.position,) if permission is None else (item.position, permission.position),
+        rests_on=(item.position,) if permission is None else (item.position, permission.answer.position),
         rights=carried.rights,
     )
 
@@ -183,6 +189,15 @@ def _sooner(end: datetime | None, permission: _Permission | None) -> datetime | 
     if permission is None:
         return end
     return permission.until if end is None else min(end, permission.until)
+
+
+def _check_readable(
+    item: StoredItem, fault: Fault, message: Message, purpose: str, standing: Standing, now: datetime
+) -> None:
+    """What was found may be hidden from the forwarder by the time of the commit. Raises Refusal(UNKNOWN_REFERENCE)."""
+    if not routing.reads(standing, item, message.sender, now, purpose):
+        why = routing.why_hidden(standing, (item,), message.sender, now, purpose)
+        raise Refusal(Reason.UNKNOWN_REFERENCE, faults=(fault,), audited=why)
 
 
 _Passed = dict[HoldingFacts, tuple[Decision, list[ParticipantId]]]

@@ -16,7 +16,7 @@ from exchange.intake.references import check_references
 from exchange.intake.ruling import OF_A_SOURCE, Rulings
 from exchange.intake.writing import draft_of, row_of
 from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
-from exchange.label import Classification, Label
+from exchange.label import Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Denial, Permit, Standing, judge_post, may_post
@@ -43,10 +43,6 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
         Reason.ACT_WRONG,
         Reason.ORIGINATOR_CONTROL,
     }
-)
-_DUTIES_OF_RESTRICTED = (
-    "a second factor for every person who reads it",
-    "no offline copy and no bulk export",
 )
 _FORWARD = frozenset({"forward"})
 _ATTEMPTS = 3  # to post what refers to an item that others act upon meanwhile
@@ -113,7 +109,7 @@ class Intake:
         return Accepted(
             receipt=receipt.of(outcome, Field.MESSAGE, Field.ROUTING),
             routing=outcome.sealed[Field.ROUTING],
-            duties=_duties(message.label),
+            duties=message.label.duties,
         )
 
     async def preview(self, raw: bytes, caller: Caller) -> Preview:
@@ -211,7 +207,7 @@ class Intake:
         proven = await self.prove(position, Field.MESSAGE, Field.ROUTING)
         sealed = await asyncio.to_thread(self.store.sealed, position)
         routed = sealed.texts[Field.ROUTING]
-        return Accepted(receipt=proven, routing=routed, duties=_duties(label), new=False)
+        return Accepted(receipt=proven, routing=routed, duties=label.duties, new=False)
 
     async def _let_others_run(self, standing: Standing) -> None:
         """Fresh decisions hold the loop; after some of them everybody else gets a turn."""
@@ -222,10 +218,6 @@ class Intake:
 def _refuse(message: Message, types: frozenset[str]) -> None:
     if message.type in types:
         raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type that is taken in here"),))
-
-
-def _duties(label: Label) -> tuple[str, ...]:
-    return _DUTIES_OF_RESTRICTED if label.classification >= Classification.RES else ()
 
 
 def _item_named_in(verified: VerifiedBytes, sender: ParticipantId) -> ItemId | None:

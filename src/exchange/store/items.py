@@ -100,7 +100,7 @@ class ItemRows(Rows):
             .select_from(
                 DELIVERY.outerjoin(READING, _same_reader(_reading))
                 .outerjoin(ACKNOWLEDGEMENT, _same_reader(_acknowledgement))
-                .outerjoin(_FORWARD, and_(_FORWARD.c.position == _delivery.released, _FORWARD.c.type == "forward"))
+                .outerjoin(_FORWARD, _passed_on())
             )
             .where(_delivery.item == position)
             .order_by(_delivery.reader)
@@ -196,6 +196,12 @@ def _has_newer(participant: str) -> ColumnElement[bool]:
     held = exists().where(given.c.item == _NEWER.c.position, given.c.reader == participant)
     stands = and_(_NEWER.c.recalled.is_(None), _NEWER.c.restricted.is_(None))
     return or_(_NEWER.c.sender == participant, and_(held, stands))
+
+
+def _passed_on() -> ColumnElement[bool]:
+    """The delivery lies at a forward, and is not that of the forward itself."""
+    forward = and_(_FORWARD.c.position == _delivery.released, _FORWARD.c.type == "forward")
+    return and_(forward, _delivery.item != _delivery.released)
 
 
 def _same_reader(columns: Any) -> ColumnElement[bool]:

@@ -35,6 +35,8 @@ def entry(item: StoredItem, viewer: ParticipantId) -> dict[str, Any]:
     }
     if item.newer is not None:
         shown["newer"] = item.newer
+    if item.label.duties:
+        shown["duties"] = item.label.duties
     return shown | (standing(item) if item.sender == viewer else {})
 
 
