@@ -350,7 +350,7 @@ def test_wrong_usage_exits_with_2_and_shows_no_trace(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--to", "group:x"),
+        ("--to", "circle:x"),
         ("--to", "ncb-ita", "--releasable", "ONLY"),
         ("--to", "ncb-ita", "--releasable", "SOME:FRA"),
         ("--subject", "S"),
