@@ -21,6 +21,7 @@ from tests.trails import SCHEMAS, HandMadeTrail, decisions
 
 TEXTS = shipped_texts()
 POLICY = PolicySet.load(TEXTS)
+BEFORE = network.founded_before()
 WITHOUT_CLEARANCE = without_policy(without_policy(TEXTS, "R07"), "R07.hide")
 
 NOT_WHAT_IT_DECIDES = "what was decided here is not what the policy in force decides"
@@ -164,6 +165,40 @@ def test_a_policy_set_that_is_none_is_found_where_it_came_into_force() -> None:
     trail.accept()
 
     assert audited(trail).findings == (Finding(activated, NO_TEXTS),)
+
+
+# ---- what came before
+
+
+def test_what_the_set_of_an_exchange_founded_before_decided_is_decided_so_again() -> None:
+    """It declares fewer facts than are computed today, and stands in the trail as it is."""
+    trail = begun(BEFORE)
+    trail.accept()
+    activate(trail, TEXTS)
+    trail.accept()
+
+    report = audited(trail, texts=BEFORE.document)
+
+    assert (report.findings, report.decided_again) == ((), True)
+
+
+def test_of_a_set_that_knows_no_agreements_none_is_asked() -> None:
+    """An agency posted before there were any. Under a set that reads them, the same words would be a lie."""
+    posted_then: dict[str, Any] = {
+        "post": {"asked": "T3 OUO | submit | OUO | -", "outcome": "ALLOW", "rules": ["may-submit"]},
+        "read": [{"asked": "T1 OUO | read | OUO | addressee", "outcome": "CONTENT", "rules": ["addressee"], "to": []}],
+    }
+    decided = Decided.parse(strictjson.write(posted_then))
+    agency = network.participant("agy-wildlife", Tier.T3, "XXA")
+    under = network.standing(POLICY, agency)
+    routed = route(standing(POLICY))
+    stated = replace(
+        stated_by(routed), actor=agency.id, rules=("may-submit",), label=leaf.label_facts(label()), type="message"
+    )
+
+    assert agency.agreement is None
+    assert replay.by(PolicySet.load(BEFORE, strict=False))(stated, under.directory, decided)
+    assert not replay.by(POLICY)(stated, under.directory, decided)
 
 
 # ---- what routing writes

@@ -5,8 +5,8 @@ what they say of participants and of the label is held against the directory in 
 excludes, and to which tiers it goes, is in the message alone, which auditors are not given.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -26,9 +26,23 @@ Answered = tuple[Asked, str, tuple[str, ...]]
 """A question, and the outcome and the rules that answer it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Puts questions to a policy set, each once. reads: what some rule of it reads of a sender and what it posts."""
+
+    answer: Callable[[str], Answered]
+    reads: frozenset[str]
+
+    def __call__(self, asked: str) -> Answered:
+        return self.answer(asked)
+
+
 def under(texts: Mapping[str, Any]) -> DecidingAgain:
-    """texts: {"schema", "policies", "cases"} -> what decides again under them. Raises Refusal(POLICY_WRONG)."""
-    return by(PolicySet.load(parse_texts(texts)))
+    """texts: {"schema", "policies", "cases"} of a set that was in force -> what decides again under it.
+
+    Raises Refusal(POLICY_WRONG).
+    """
+    return by(PolicySet.load(parse_texts(texts), strict=False))
 
 
 def by(policy: PolicySet) -> DecidingAgain:
@@ -38,10 +52,10 @@ def by(policy: PolicySet) -> DecidingAgain:
         decision = policy.answer(question)
         return question, decision.outcome.value, decision.rules
 
-    return partial(_decides_so, answered)
+    return partial(_decides_so, _Again(answered, policy.reads(Door.SUBMIT)))
 
 
-def _decides_so(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+def _decides_so(answered: _Again, stated: Leaf, directory: Directory, decided: Decided) -> bool:
     try:
         if stated.items:
             rules = _forwarded if "forward" in decided.beside else _ruled
@@ -52,9 +66,7 @@ def _decides_so(answered: Callable[[str], Answered], stated: Leaf, directory: Di
         return False
 
 
-def _posted(
-    answered: Callable[[str], Answered], stated: Leaf, directory: Directory, entry: Mapping[str, Any]
-) -> ItemFacts | None:
+def _posted(answered: _Again, stated: Leaf, directory: Directory, entry: Mapping[str, Any]) -> ItemFacts | None:
     """The item that was asked about, if its sender was the leaf's actor and it bore the leaf's label."""
     asked, *answer = answered(entry["asked"])
     item, rules = asked.resource, tuple(entry["rules"])
@@ -62,25 +74,29 @@ def _posted(
     holds = (
         answer == [entry["outcome"], rules]
         and (asked.door, asked.principal, stated.rules) == (Door.SUBMIT, relation.participant(sender), rules)
-        and _as_granted(asked.context, sender, stated)
+        and _as_granted(asked.context, sender, stated, answered.reads)
         and isinstance(item, ItemFacts)
         and _is_labelled(item, stated.label or {})
     )
     return item if holds and isinstance(item, ItemFacts) else None
 
 
-def _as_granted(posting: Context, sender: Participant, stated: Leaf) -> bool:
-    """Whether it says of the sender's grant and agreement what held at the time of the leaf."""
+def _as_granted(posting: Context, sender: Participant, stated: Leaf, reads: Set[str]) -> bool:
+    """Whether it says of the sender's grant and agreement what held at the time of the leaf. A set that came before
+    them reads neither, and what it was asked says nothing of them.
+    """
     areas = (stated.label or {}).get("crime_area", ())
-    return (
-        isinstance(posting, PostingFacts)
-        and posting.granted == relation.granted(sender, stated.type, Operation.SUBMIT, stated.at)
-        and posting.reviewed == relation.reviewed(sender, stated.at)
-        and posting.agreed == relation.agreed(sender, stated.type, areas, stated.at)
+    held = {
+        "granted": relation.granted(sender, stated.type, Operation.SUBMIT, stated.at),
+        "reviewed": relation.reviewed(sender, stated.at),
+        "agreed": relation.agreed(sender, stated.type, areas, stated.at),
+    }
+    return isinstance(posting, PostingFacts) and all(
+        getattr(posting, fact) == held[fact] for fact in held if fact in reads
     )
 
 
-def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Directory, entry: Mapping[str, Any]) -> bool:
+def _read(answered: _Again, item: ItemFacts, directory: Directory, entry: Mapping[str, Any]) -> bool:
     asked, *answer = answered(entry["asked"])
     being = asked.context
     return (
@@ -93,7 +109,7 @@ def _read(answered: Callable[[str], Answered], item: ItemFacts, directory: Direc
     )
 
 
-def _ruled(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+def _ruled(answered: _Again, stated: Leaf, directory: Directory, decided: Decided) -> bool:
     """An act upon an item: asked of the item, whose label is in a leaf of its own, by its source."""
     entry, beside = decided.post, decided.beside
     asked, *answer = answered(entry["asked"])
@@ -111,7 +127,7 @@ def _ruled(answered: Callable[[str], Answered], stated: Leaf, directory: Directo
     )
 
 
-def _forwarded(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+def _forwarded(answered: _Again, stated: Leaf, directory: Directory, decided: Decided) -> bool:
     """A note that is posted and read like a message; and an item passed on to each of its recipients."""
     sender = relation.participant(_participant(directory, stated.actor))
     note = _posted(answered, stated, directory, decided.post)
@@ -129,7 +145,7 @@ def _forwarded(answered: Callable[[str], Answered], stated: Leaf, directory: Dir
     )
 
 
-def _says(answered: Callable[[str], Answered], stated: Leaf, directory: Directory, decided: Decided) -> bool:
+def _says(answered: _Again, stated: Leaf, directory: Directory, decided: Decided) -> bool:
     """What is new in an act is posted and read like a message."""
     if "submit" not in decided.beside:
         return not decided.read
@@ -141,7 +157,7 @@ def _says(answered: Callable[[str], Answered], stated: Leaf, directory: Director
     )
 
 
-def _narrowed(answered: Callable[[str], Answered], item: ItemFacts, entry: Mapping[str, Any]) -> ItemFacts:
+def _narrowed(answered: _Again, item: ItemFacts, entry: Mapping[str, Any]) -> ItemFacts:
     """The item under the circle that was asked about, which may only be narrower than its own."""
     asked, *_ = answered(entry["asked"])
     if not isinstance(asked.resource, ItemFacts) or not asked.resource.tiers <= item.tiers:

@@ -82,6 +82,10 @@ class PolicySet:
     def answer(self, asked: Asked) -> Decision:
         return self.decide(asked.door, asked.principal, asked.resource, asked.context)
 
+    def reads(self, door: Door) -> frozenset[str]:
+        """Which facts of what asker and resource are to each other some rule reads at this door, by Cedar's names."""
+        return frozenset(name for question in self._questions[door] for name in question.context.names)
+
     def explain(self, decision: Decision) -> tuple[Explained, ...]:
         """Every step of a decision with its rules in full."""
         return tuple(
