@@ -14,13 +14,13 @@ from typing import Any, Self
 
 from ulid import ULID
 
-from exchange import instant, participant, shipped
+from exchange import instant, jose, participant, shipped
 from exchange.client.client import Client
 from exchange.client.errors import ProfileWrong, Refused, Unproven
 from exchange.client.officer import EntityGrant, Identity, Proposed, Rights, Terms
 from exchange.client.profile import Pin, Profile
 from exchange.jose import SigningKey
-from exchange.participant import ChangeKind, Use
+from exchange.participant import ChangeKind, Directory, Use
 from exchange.refusal import Refusal
 from exchange.schema import Schemas
 
@@ -148,8 +148,18 @@ async def _by_both(second: Client, proposed: Proposed) -> None:
 
 
 async def introduce_entity(officer: Client, enrolment: Enrolment, grant: EntityGrant) -> None:
-    """All that an officer of a bureau does to take an entity in: admitted, given its keys and what it may."""
-    await officer.officer.admit_entity(enrolment.identity, enrolment.officers)
+    """All that an officer of a bureau does to take an entity in: admitted, given its keys and what it may.
+
+    Where it broke off, as at a grant beyond what the bureau holds, it goes on when it is called again.
+    """
+    if not _stands(await officer.history.directory(fresh=True), enrolment):
+        await officer.officer.admit_entity(enrolment.identity, enrolment.officers)
     for change in enrolment.changes:
         await officer.officer.carry(change)
     await officer.officer.grant_entity(enrolment.identity.participant, grant)
+
+
+def _stands(directory: Directory, enrolment: Enrolment) -> bool:
+    """Whether somebody of this name was admitted with these very officers' keys."""
+    owners = {directory.owners.get(jose.public_key(key["jwk"]).kid) for key in enrolment.officers}
+    return owners == {enrolment.identity.participant}
