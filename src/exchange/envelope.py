@@ -74,7 +74,8 @@ class Message:
     the policy.
 
     recipients: none of what acts upon an item and is told to those who hold that. about: the item that its body is
-    about, where the type has one. circle: what a restriction narrows the item's own to; all, where it lifts.
+    about, where the type has one. all_or_none: whether it goes to nobody, where it may not go to each. circle: what a
+    restriction narrows the item's own to; all, where it lifts.
     """
 
     item: ItemId
@@ -90,6 +91,7 @@ class Message:
     sent_at: datetime
     document: Mapping[str, Any]
     about: ItemId | None = None
+    all_or_none: bool = False
     circle: Releasability | None = None
 
     @property
@@ -135,6 +137,8 @@ def check(message: Message, *, sender: ParticipantId, origin: str, now: datetime
         raise Refusal(Reason.SEALING_REQUIRED)
     if message.label.classification == Classification.RES and not message.label.purpose:
         raise Refusal(Reason.PURPOSE_MISSING, faults=(Fault("/label/purpose", "names at least one purpose"),))
+    if message.all_or_none:
+        _check_names(message)
     _check_marks(message)
     _check_times(message, now)
     return message
@@ -164,6 +168,7 @@ def read(document: Mapping[str, Any], schemas: Schemas) -> Message:
         sent_at=instant.parse(document["sent_at"]),
         document=document,
         about=None if about is None else ItemId(about),
+        all_or_none="delivery" in document,
         circle=_circle(body) if document["type"] == "restriction" else None,
     )
 
@@ -187,6 +192,14 @@ def _check_form(document: Mapping[str, Any], schemas: Schemas) -> None:
         if entity["kind"] == "person" and "person_status" not in entity:
             fault = Fault(f"{path}/person_status", "is stated for a person")
             raise Refusal(Reason.PERSON_STATUS_MISSING, faults=(fault,))
+
+
+def _check_names(message: Message) -> None:
+    """All or none is asked of those whom the sender names: of a circle it would tell who is not released it."""
+    by_name = all(isinstance(recipient, ToParticipant) for recipient in message.recipients)
+    if message.type in RULINGS or not by_name:
+        fault = Fault("/recipients", "are participants by name, of what goes to all or none")
+        raise Refusal(Reason.LABEL_INCONSISTENT, faults=(fault,))
 
 
 def _check_marks(message: Message) -> None:

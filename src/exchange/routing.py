@@ -64,6 +64,10 @@ class Routing:
     def released(self) -> tuple[Participant, ...]:
         return tuple(who for who, _, decision in self._each() if decision.outcome is Answer.CONTENT)
 
+    @property
+    def withheld(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if not outcome.released)
+
     def for_sender(self) -> list[dict[str, str]]:
         """Every recipient that it is released to, and of the others those that the sender addressed by name.
 

@@ -19,7 +19,7 @@ from exchange.jose import Kind, SigningKey
 from exchange.participant import ChangeKind
 from exchange.refusal import Reason
 from tests import world as worlds
-from tests.doors.house import House, fresh_id
+from tests.doors.house import AUDITOR, House, fresh_id
 from tests.doors.visitor import JOSE, Visitor
 from tests.network import shipped_texts, without_policy
 
@@ -409,6 +409,12 @@ def originator_control(house: House) -> Provoked:
     sent = paris(house).sent("ncb-ita", subject=CANARY, label={"handling": ["EXERCISE", "ORCON"]})
     rome = house["ncb-ita"]
     return Provoked(rome.forward(rome.write_forward(sent, "ncb-deu", subject=CANARY)), "ncb-ita")
+
+
+@provokes(Reason.NOT_TO_ALL)
+def not_to_all(house: House) -> Provoked:
+    document = paris(house).write("ncb-ita", AUDITOR, subject=CANARY, delivery={"mode": "all-or-none"})
+    return Provoked(paris(house).send(document), "ncb-fra")
 
 
 @provokes(Reason.DUTIES_MISSING)

@@ -4,12 +4,13 @@ import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from exchange import jose
 from tests import world as worlds
-from tests.doors.house import House
+from tests.doors.house import AUDITOR, House
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -119,3 +120,52 @@ def test_the_largest_message_goes_through_and_one_byte_more_does_not(house: Hous
 
 def attachment(length: int) -> dict[str, str]:
     return {"name": "photo.jpg", "mime": "image/jpeg", "data": base64.b64encode(bytes(length)).decode()}
+
+
+# All or none
+
+ALL_OR_NONE = {"mode": "all-or-none"}
+
+
+def test_all_or_none_goes_to_all_of_those_who_are_named_or_to_nobody(house: House) -> None:
+    paris, rome = house["ncb-fra"], house["ncb-ita"]
+    cursor = rome.caught_up()
+    not_germany = {"releasable_to": {"mode": "ALL_MINUS", "exclude": ["DEU"]}}
+    document = paris.write("ncb-ita", "ncb-deu", AUDITOR, delivery=ALL_OR_NONE, label=not_germany)
+
+    refused, previewed = paris.send(document), paris.preview(document)
+    sent = paris.sent("ncb-ita", "ncb-deu", delivery=ALL_OR_NONE)
+
+    problem = refused.json()
+    assert (refused.status_code, problem["reason"], problem["rules"]) == (409, "NOT_TO_ALL", ["R09"])
+    assert [fault["path"] for fault in problem["faults"]] == ["/recipients/1", "/recipients/2"]
+    assert previewed.json()["outcome"] == "DENY"
+    assert {one["outcome"] for one in sent["routing"]} == {"released"}
+    assert [one["item"] for one in rome.inbox(cursor=cursor)["items"]] == [sent["item"]]
+
+
+def test_all_or_none_tells_nothing_of_a_suspension(house: House) -> None:
+    house.suspend("ncb-esp")
+    answer = house["ncb-fra"].send(house["ncb-fra"].write("ncb-ita", "ncb-esp", delivery=ALL_OR_NONE))
+    house.reinstate("ncb-esp")
+
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("circle", [{"country": "DEU"}, {"tier": "T1"}, {"all": True}])
+def test_all_or_none_is_not_asked_of_a_circle(circle: dict[str, Any], house: House) -> None:
+    answer = house["ncb-fra"].send(house["ncb-fra"].write("ncb-ita", circle, delivery=ALL_OR_NONE))
+
+    assert (answer.status_code, answer.json()["reason"]) == (422, "LABEL_INCONSISTENT")
+    assert [fault["path"] for fault in answer.json()["faults"]] == ["/recipients"]
+
+
+def test_a_retry_of_all_or_none_gets_its_first_receipt_whatever_changed(house: House) -> None:
+    paris = house["ncb-fra"]
+    label = {"classification": "RES", "purpose": ["P3"]}
+    sent = paris.sent("ncb-esp", delivery=ALL_OR_NONE, label=label)
+    house.grant("ncb-esp", "OUO")
+    again = paris.post("/v1/messages", sent["jws"].encode())
+    house.grant("ncb-esp", "RES")
+
+    assert (again.status_code, again.json()["leaf"]) == (200, sent["leaf"])

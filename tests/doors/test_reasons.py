@@ -37,18 +37,13 @@ IN_TROUBLE = {
 # Those that an exchange never answers: found out by whoever checks its proofs. A test below for each.
 BY_WHOEVER_CHECKS = {Reason.PROOF_WRONG, Reason.CHECKPOINT_WRONG, Reason.LEAF_MALFORMED, Reason.HISTORY_WRONG}
 
-# Those whose doors are being built: none is answered yet.
-AWAITED = {
-    Reason.NOT_TO_ALL,
-}
-
 # What the exchange itself could not do is no act of the caller's.
 NOT_RECORDED = {Reason.FAULT, Reason.OVERLOADED, Reason.STORE_UNAVAILABLE}
 
 
 def test_every_reason_has_somebody_who_provokes_it() -> None:
-    assert set(WAYS) | IN_TROUBLE | BY_WHOEVER_CHECKS | AWAITED == set(Reason)
-    assert len(WAYS) + len(IN_TROUBLE) + len(BY_WHOEVER_CHECKS) + len(AWAITED) == len(Reason)
+    assert set(WAYS) | IN_TROUBLE | BY_WHOEVER_CHECKS == set(Reason)
+    assert len(WAYS) + len(IN_TROUBLE) + len(BY_WHOEVER_CHECKS) == len(Reason)
 
 
 @pytest.mark.parametrize("reason", WAYS, ids=lambda reason: reason.code)

@@ -50,6 +50,9 @@ def _composing(act: _Act) -> Callable[..., None]:
         tiers: Annotated[str | None, typer.Option(help="only these, as T1,T2", show_default=False)] = None,
         expires: Annotated[str | None, typer.Option(help="an instant, as 2027-01-31T00:00:00Z")] = None,
         attach: Annotated[list[Path], typer.Option(help="a file; several times", exists=True, dir_okay=False)] = [],  # noqa: B006
+        all_or_none: Annotated[
+            bool, typer.Option("--all-or-none", help="to nobody, where one of them may not have it")
+        ] = False,
         anew: Annotated[bool, typer.Option("--anew", help="FILE is a sample: sender, times and id are ours")] = False,
         json: Json = False,
     ) -> None:
@@ -70,6 +73,7 @@ def _composing(act: _Act) -> Callable[..., None]:
             "case_ref": case,
             "in_reply_to": reply_to,
             "attachments": [_attachment(path) for path in attach],
+            "delivery": {"mode": "all-or-none"} if all_or_none else None,
         }
         members = stated | _given(said) | {"label": stated.get("label", {}) | _given(label)}
 

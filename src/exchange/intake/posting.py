@@ -19,9 +19,10 @@ from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Denial, Permit, Standing, judge_post, may_post
+from exchange.policy import Answer, Denial, Permit, Standing, judge_post, may_post
 from exchange.receipt import Committed, Receipt
 from exchange.refusal import Fault, Reason, Refusal
+from exchange.routing import Routing
 from exchange.schema import Schemas
 from exchange.store import Store
 
@@ -42,6 +43,7 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
         Reason.RECALLED,
         Reason.ACT_WRONG,
         Reason.ORIGINATOR_CONTROL,
+        Reason.NOT_TO_ALL,
     }
 )
 _FORWARD = frozenset({"forward"})
@@ -139,7 +141,9 @@ class Intake:
         if isinstance(permit, Denial):
             return Preview(outcome=permit.decision.outcome.value, rules=permit.decision.told)
         routed = routing.route(permit, standing, now)
-        return Preview(outcome=permit.outcome.value, rules=permit.rules, routing=routed.for_sender())
+        refused = message.all_or_none and bool(routed.withheld)
+        outcome = Answer.DENY if refused else permit.outcome
+        return Preview(outcome=outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     async def _commit(self, verified: VerifiedBytes, message: Message, purpose: str) -> Committed | Repeated:
         ways: dict[str, type[Rulings | Forwards]] = {**dict.fromkeys(OF_A_SOURCE, Rulings), "forward": Forwards}
@@ -173,6 +177,8 @@ class Intake:
             raise Refusal(Reason.KEY_NOT_VALID)
         permit = self._permit(message, standing, now)
         routed = routing.route(permit, standing, now)
+        if message.all_or_none and routed.withheld:
+            raise _not_to_all(message, routed)
         sealed = {
             Field.ROUTING: strictjson.write(routed.for_sender()),
             Field.DECISIONS: strictjson.write(routed.for_audit()),
@@ -218,6 +224,15 @@ class Intake:
 def _refuse(message: Message, types: frozenset[str]) -> None:
     if message.type in types:
         raise Refusal(Reason.UNKNOWN_TYPE, faults=(Fault("/type", "is a type that is taken in here"),))
+
+
+def _not_to_all(message: Message, routed: Routing) -> Refusal:
+    """Of each that it is withheld from no more than a receipt would say: the rule, where the sender's words are it."""
+    places = {one["participant"]: f"/recipients/{n}" for n, one in enumerate(message.document["recipients"])}
+    withheld = {places[one.participant.id] for one in routed.withheld}
+    faults = tuple(Fault(place, "may have it") for place in places.values() if place in withheld)
+    rules = tuple(dict.fromkeys(rule for one in routed.withheld for rule in one.told))
+    return Refusal(Reason.NOT_TO_ALL, rules=rules, faults=faults)
 
 
 def _item_named_in(verified: VerifiedBytes, sender: ParticipantId) -> ItemId | None:
