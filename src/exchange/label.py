@@ -6,7 +6,7 @@ the label can only take readers away. The codes are those of docs/glossary.md.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -79,6 +79,14 @@ class Mode(StrEnum):
 _HANDLING, _TIER, _VISIBILITY, _MODE = Handling.__members__, Tier.__members__, Visibility.__members__, Mode.__members__
 _EVERY_TIER = frozenset(Tier)
 
+CLOCKS: Mapping[str, timedelta] = {
+    "U1": timedelta(minutes=10),
+    "U2": timedelta(hours=8),
+    "U3": timedelta(days=3),
+    "U4": timedelta(days=7),
+    "U5": timedelta(days=30),
+}
+
 DUTIES: Mapping[str, str] = {
     "H1": "no use in court without the source's permission",
     "H2": "no passing on without the source's permission",
@@ -149,6 +157,11 @@ class Label:
     urgency: str = "U4"
     hit_visibility: Visibility = Visibility.WHITE
     permitted_action: str = ""
+    review_by: datetime | None = None
+
+    def due(self, released_at: datetime) -> datetime:
+        """Until when whoever was released it then has to acknowledge it: by its urgency."""
+        return released_at + CLOCKS[self.urgency]
 
     @property
     def duties(self) -> tuple[str, ...]:
@@ -186,6 +199,7 @@ def parse(members: Mapping[str, Any]) -> Label:
         urgency=members.get("urgency", "U4"),
         hit_visibility=_VISIBILITY[members.get("hit_visibility", "WHITE")],
         permitted_action=members.get("permitted_action", ""),
+        review_by=instant.parse(members["review_by"]) if "review_by" in members else None,
     )
     faults = _contradictions(label.releasable_to, "/label/releasable_to")
     if label.expires is not None and label.expires <= label.created:

@@ -217,3 +217,18 @@ async def test_what_was_signed_before_a_revocation_stays_signed(community: Commu
     assert held.key.kid == old.kid
     assert held.key.revoked_at is not None
     assert late.value.reason == "KEY_NOT_VALID"
+
+
+async def test_a_page_is_sorted_by_urgency_where_that_is_asked(community: Community) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.copy_of("ncb-ita")) as ita:
+        begun = (await ita.inbox(limit=100)).cursor
+        items = {}
+        for urgency in ("U4", "U1", "U3"):
+            label = {"classification": "OUO", "urgency": urgency}
+            draft = await fra.compose("message", "Urgent", {"text": "!"}, ["ncb-ita"], label=label)
+            items[urgency] = (await fra.send(draft)).item
+        page = await ita.inbox(begun, limit=100)
+
+    sorted_so = [one.item for one in page.by_urgency if one.item in items.values()]
+    assert sorted_so == [items[urgency] for urgency in ("U1", "U3", "U4")]
+    assert all(one.due_at > one.released_at for one in page.messages)

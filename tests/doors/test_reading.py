@@ -15,7 +15,7 @@ from exchange.act import Act
 from exchange.leaf import Event
 from exchange.main import Gateway
 from exchange.web import create_app
-from tests.doors.house import House
+from tests.doors.house import AUDITOR, House
 
 Own = Callable[..., House]
 
@@ -233,3 +233,43 @@ def test_an_unknown_thread_leaves_a_refusal_and_no_reading(house: House) -> None
     events = [e["leaf"]["event"] for e in house.leaves(size - 1)]
     assert events.count("items.read") == 0
     assert events.count("request.refused") == 1
+
+
+# Clocks
+
+
+def test_an_entry_says_until_when_it_is_to_be_acknowledged(house: House) -> None:
+    paris, rome = house["ncb-fra"], house["ncb-ita"]
+    ends = {"expires": "2099-01-01T00:00:00Z", "review_by": "2098-01-01T00:00:00Z"}
+    sent, plain = paris.sent("ncb-ita", label={"urgency": "U1"} | ends), paris.sent("ncb-ita")
+
+    urgent, routine = (rome.get(f"/v1/messages/{one['item']}").json() for one in (sent, plain))
+    own = paris.get(f"/v1/messages/{sent['item']}").json()
+
+    waits = [instant.parse(one["due_at"]) - instant.parse(one["released_at"]) for one in (urgent, routine)]
+    assert waits == [timedelta(minutes=10), timedelta(days=7)]
+    assert [urgent[name] for name in ends] == list(ends.values())
+    assert (urgent["urgency"], routine["urgency"]) == ("U1", "U4")
+    assert "due_at" not in own
+    assert not {"expires", "review_by"} & routine.keys()
+
+
+def test_a_sender_sees_who_is_overdue(own: Own) -> None:
+    house, ahead = own(), [timedelta()]
+
+    def later(gateway: Gateway) -> FastAPI:
+        return with_inbox(gateway, now=lambda: datetime.now(UTC) + ahead[0])
+
+    with house.opened(later):
+        paris, rome = house["ncb-fra"], house["ncb-ita"]
+        sent = paris.sent("ncb-ita", "ncb-deu", AUDITOR, label={"urgency": "U1"})
+        rome.acknowledge(sent["item"])
+        address = f"/v1/messages/{sent['item']}/deliveries"
+        before = paris.get(address).json()["deliveries"]
+        ahead[0] = timedelta(minutes=10)
+        after = paris.get(address).json()["deliveries"]
+
+    assert [one["participant"] for one in after] == [AUDITOR, "ncb-deu", "ncb-ita"]
+    assert [one.get("overdue") for one in before] == [None, None, None]
+    assert [one.get("overdue") for one in after] == [None, True, None]
+    assert ["due_at" in one for one in after] == [False, True, True]

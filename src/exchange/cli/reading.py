@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,9 +34,14 @@ def _inbox(
     wait: Annotated[int, typer.Option(min=0, max=30, help="seconds to wait for a first one")] = 0,
     new: Annotated[bool, typer.Option("--new", help="only what came since the last --new or --follow")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="go on for ever; with --json, a line each")] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", help="urgency: the most urgent of this page first", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """What was released to you, oldest first."""
+    if by not in (None, "urgency") or (by and follow):
+        raise typer.BadParameter("say --by urgency, of a page", param_hint="--by")
     if follow:
         asyncio.run(_follow(profile, json))
         return
@@ -44,7 +50,7 @@ def _inbox(
         page = await client.inbox(client.state.cursor if new else cursor, limit=limit, wait=wait)
         if new:
             client.state.keep_cursor(page.cursor)
-        return page
+        return replace(page, messages=page.by_urgency) if by else page
 
     _show_page(ask(profile, read), json, nothing="Nothing new." if new or cursor else "Nothing yet.")
 
@@ -107,7 +113,7 @@ def _sent(profile: As, cursor: Cursor = None, limit: Limit = 50, json: Json = Fa
 def _deliveries(item: Item, profile: As, json: Json = False) -> None:
     """How far an item that you sent has come with each recipient."""
     told = ask(profile, lambda client: client.deliveries(item))
-    columns = ("participant", "state", "rule", "at", "by")
+    columns = ("participant", "state", "rule", "at", "due_at", "overdue", "by")
     rows = [tuple(one.get(name) for name in columns) for one in told]
     show(json, {"item": item, "deliveries": [dict(one) for one in told]}, table(columns, rows, nothing="Nobody."))
 
@@ -161,6 +167,8 @@ def _brief(one: Received) -> dict[str, Any]:
         "type": one.message.type,
         "thread": one.message.thread,
         "subject": one.message.subject,
+        "urgency": one.message.label.urgency,
+        "due_at": instant.write(one.due_at),
         "classification": one.message.label.classification.name,
         "kid": one.key.kid,
         "verified": True,

@@ -51,6 +51,11 @@ class Received:
     def document(self) -> Mapping[str, Any]:
         return self.message.document
 
+    @property
+    def due_at(self) -> datetime:
+        """Until when it is to be acknowledged, by the urgency that its sender signed."""
+        return self.message.label.due(self.released_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubtful:
@@ -68,6 +73,11 @@ class Page:
     doubtful: tuple[Doubtful, ...]
     cursor: str
     receipt: VerifiedReceipt | None = None
+
+    @property
+    def by_urgency(self) -> tuple[Received, ...]:
+        """The most urgent first, of these whatever is due first. Pages themselves follow the order of release."""
+        return tuple(sorted(self.messages, key=lambda one: (one.message.label.urgency, one.due_at)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from exchange import addressing, instant, jose, receipt, relation, routing, strictjson
@@ -18,6 +19,7 @@ from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
 from exchange.inbox.look import Look, behind, deciding, without
 from exchange.jose import Kind
+from exchange.label import Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
 from exchange.policy import Standing
@@ -123,13 +125,14 @@ class Inbox:
             raise Refusal(Reason.NOT_FOUND)
         sealed, reached = await asyncio.to_thread(self._told_and_reached, found.position)
         states = {delivery.reader: delivery for delivery in reached}
+        state = partial(_state, found.label, self.now())
         told: list[dict[str, Any]] = []
         for outcome in sealed:
             delivery = states.pop(outcome["participant"], None)
             rule = {"rule": outcome["rule"]} if "rule" in outcome else {}
-            told.append({"participant": outcome["participant"], "state": outcome["outcome"]} | rule | _state(delivery))
+            told.append({"participant": outcome["participant"], "state": outcome["outcome"]} | rule | state(delivery))
         # To whom it was released later, by others than itself.
-        told += [{"participant": delivery.reader} | _state(delivery) for delivery in states.values()]
+        told += [{"participant": delivery.reader} | state(delivery) for delivery in states.values()]
         return found, told
 
     async def acknowledge(self, token: bytes, caller: Caller) -> Receipt:
@@ -293,11 +296,13 @@ class Inbox:
         return told, self.store.deliveries(position)
 
 
-def _state(delivery: Delivery | None) -> dict[str, Any]:
+def _state(label: Label, now: datetime, delivery: Delivery | None) -> dict[str, Any]:
     if delivery is None:
         return {}
-    passed = {} if delivery.by is None else {"by": delivery.by}
-    return {"state": delivery.state, "at": instant.write(delivery.at)} | passed
+    due = label.due(delivery.released_at)
+    shown = {"state": delivery.state, "at": instant.write(delivery.at), "due_at": instant.write(due)}
+    overdue = {"overdue": True} if delivery.state != "acknowledged" and due <= now else {}
+    return shown | overdue | ({} if delivery.by is None else {"by": delivery.by})
 
 
 def _next_expiry(

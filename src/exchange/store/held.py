@@ -63,13 +63,14 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """How far an item has come with one reader, and when it came there. by: who passed it on to that reader last, if it
-    was not its source that released it.
+    """How far an item has come with one reader, and when it came there. released_at: to this reader, last. by: who
+    passed it on to that reader last, if it was not its source that released it.
     """
 
     reader: ParticipantId
     state: Literal["released", "read", "acknowledged"]
     at: datetime
+    released_at: datetime
     by: ParticipantId | None = None
 
 

@@ -4,7 +4,7 @@ Foreign and absent are the same statement with the same empty answer.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 
@@ -209,9 +209,9 @@ def _same_reader(columns: Any) -> ColumnElement[bool]:
 
 
 def _delivery_of(reader: str, released: int, read: int | None, acknowledged: int | None, by: str | None) -> Delivery:
-    who, passed = ParticipantId(reader), None if by is None else ParticipantId(by)
+    state: Literal["released", "read", "acknowledged"] = "released" if read is None else "read"
+    at = released if read is None else read
     if acknowledged is not None:
-        return Delivery(reader=who, state="acknowledged", at=from_micros(acknowledged), by=passed)
-    if read is not None:
-        return Delivery(reader=who, state="read", at=from_micros(read), by=passed)
-    return Delivery(reader=who, state="released", at=from_micros(released), by=passed)
+        state, at = "acknowledged", acknowledged
+    who, passed = ParticipantId(reader), None if by is None else ParticipantId(by)
+    return Delivery(reader=who, state=state, at=from_micros(at), released_at=from_micros(released), by=passed)

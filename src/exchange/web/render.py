@@ -31,8 +31,14 @@ def entry(item: StoredItem, viewer: ParticipantId) -> dict[str, Any]:
         "released_at": instant.write(item.released_at),
         "sender": item.sender,
         "type": item.type,
+        "urgency": item.label.urgency,
         "jws": item.token.decode(),
     }
+    if item.sender != viewer:
+        shown["due_at"] = instant.write(item.label.due(item.released_at))
+    for name, moment in (("expires", item.label.expires), ("review_by", item.label.review_by)):
+        if moment is not None:
+            shown[name] = instant.write(moment)
     if item.newer is not None:
         shown["newer"] = item.newer
     if item.label.duties:
