@@ -303,7 +303,8 @@ class Network(RuleBasedStateMachine):
     def forward(self, data: st.DataObject, sender: str, to: set[str], gateway: int) -> None:
         """By whoever has the item, to anybody who may have it."""
         item = data.draw(st.sampled_from(self.model.items), "item")
-        recipients = [{"participant": name} for name in sorted(to - {sender})] or [{"participant": item.sender}]
+        named = to - {sender} or set(EVERYBODY) - {sender}
+        recipients = [{"participant": name} for name in sorted(named)]
         document = self.document(sender, "forward", {}, item, recipients=recipients)
         outcome = self.run(self.post(document, gateway))
 
@@ -317,7 +318,6 @@ class Network(RuleBasedStateMachine):
             assert outcome is Reason.NOT_CLEARED
         else:
             assert isinstance(outcome, int)
-            named = {one["participant"] for one in recipients}
             readers = {name for name in named if self.model.would(name, item, item.limits)}
             self.model.release(item, readers - item.held.keys() - {item.sender}, outcome)
             self.model.add(document, outcome, item.rank, item.kept, readers)
