@@ -82,16 +82,19 @@ def test_what_is_given_stays_as_it_is() -> None:
     [
         ("ncb-ita", {"participant": "ncb-ita"}),
         ("country:DEU", {"country": "DEU"}),
+        ("group:OP-HARBOUR-2", {"group": "OP-HARBOUR-2"}),
         ("tier:T3", {"tier": "T3"}),
         ("all", {"all": True}),
     ],
 )
-def test_recipients_are_named_in_four_ways(text: str, members: dict[str, Any]) -> None:
+def test_recipients_are_named_in_five_ways(text: str, members: dict[str, Any]) -> None:
     assert recipient(text) == members
     assert written(recipients=[text, members]).document["recipients"] == [members, members]
 
 
-@pytest.mark.parametrize("text", ["", "country:", "country:de", "country:DEUT", "tier:T9", "all:", "group:x", ":x"])
+@pytest.mark.parametrize(
+    "text", ["", "country:", "country:de", "country:DEUT", "tier:T9", "all:", "group:", "group:x", ":x"]
+)
 def test_other_recipients_are_not_guessed_at(text: str) -> None:
     with pytest.raises(ValueError, match="is no recipient"):
         recipient(text)

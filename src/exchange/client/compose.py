@@ -3,6 +3,7 @@
 Whatever is filled in on the sender's behalf is said in a note: a classification that nobody stated is a decision.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from exchange.label import POLICY, Handling, Tier
 
 OUO_NOTE = "no classification was stated: the label says OUO (for official use only)"
 EXERCISE_NOTE = "this is a training exchange: the label says EXERCISE"
+
+_GROUP = re.compile("(REG|OP|AG)(-[A-Z0-9]+)+")  # as the schema of terms has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +84,14 @@ def compose(
 
 
 def recipient(text: str) -> dict[str, Any]:
-    """`ncb-ita`, `country:DEU`, `tier:T1` or `all` -> the member of an envelope. Raises ValueError."""
+    """`ncb-ita`, `country:DEU`, `group:REG-EUR`, `tier:T1` or `all` -> the member of an envelope. Raises ValueError."""
     kind, colon, name = text.partition(":")
     match kind, bool(colon):
         case "all", False:
             return {"all": True}
         case "country", True if len(name) == 3 and name.isascii() and name.isupper():
             return {"country": name}
-        case "group", True if name:
+        case "group", True if _GROUP.fullmatch(name):
             return {"group": name}
         case "tier", True if name in Tier.__members__:
             return {"tier": name}
