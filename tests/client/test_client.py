@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from exchange import jose
-from exchange.client import Client, Received, Refused
+from exchange.client import Client, Identity, Received, Refused, Rights
 from exchange.client.compose import EXERCISE_NOTE, OUO_NOTE
 from exchange.jose import Kind
 from exchange.leaf import Event
@@ -195,22 +195,24 @@ async def test_unknown_items_are_not_found(community: Community) -> None:
 
 
 async def test_what_was_signed_before_a_revocation_stays_signed(community: Community) -> None:
-    async with Client.open(community.profile("ncb-ita")) as ita, Client.open(community.copy_of("ncb-fra")) as fra:
-        sent = await ita.send(await ita.compose("message", "Before", {"text": "!"}, ["ncb-fra"]))
-        old = ita.profile.key(Use.MESSAGE).public
+    # One that only this test knows: what the others write is signed by keys that stand.
+    await community.admit(Identity(participant="ncb-esp", name="NCB Madrid", tier="T1", country="ESP"), Rights())
+    async with Client.open(community.profile("ncb-esp")) as esp, Client.open(community.copy_of("ncb-fra")) as fra:
+        sent = await esp.send(await esp.compose("message", "Before", {"text": "!"}, ["ncb-fra"]))
+        old = esp.profile.key(Use.MESSAGE).public
         window = {"not_before": "2026-01-01T00:00:00Z", "not_after": "2030-01-01T00:00:00Z"}
         spare = community.copy_of("ncb-deu").key(Use.OFFICER)  # somebody's key is nobody else's
 
         jwk = spare.public.jwk
         with pytest.raises(Refused) as taken:
-            await ita.officer.propose(ChangeKind.KEY_ADD, participant="ncb-ita", use="message", jwk=jwk, **window)
-        revoked = await ita.officer.propose(
-            ChangeKind.KEY_REVOKE, participant="ncb-ita", kid=old.kid, reason="superseded"
+            await esp.officer.propose(ChangeKind.KEY_ADD, participant="ncb-esp", use="message", jwk=jwk, **window)
+        revoked = await esp.officer.propose(
+            ChangeKind.KEY_REVOKE, participant="ncb-esp", kid=old.kid, reason="superseded"
         )
 
         held = await fra.message(sent.item)
         with pytest.raises(Refused) as late:
-            await ita.send(await ita.compose("message", "After", {"text": "!"}, ["ncb-fra"]))
+            await esp.send(await esp.compose("message", "After", {"text": "!"}, ["ncb-fra"]))
 
     assert taken.value.reason == "CHANGE_WRONG"
     assert revoked.applied
