@@ -63,7 +63,7 @@ async def test_an_altered_message_is_left_out_and_the_others_are_read(community:
 
 
 async def test_a_message_shown_as_another_senders_is_left_out(community: Community) -> None:
-    await sent_by(community, "ncb-fra", "ncb-deu")
+    item = await sent_by(community, "ncb-fra", "ncb-deu")
 
     def rename(page: Any) -> Any:
         for one in page["items"]:
@@ -73,8 +73,8 @@ async def test_a_message_shown_as_another_senders_is_left_out(community: Communi
     async with lied_to(community, "ncb-deu", "/v1/inbox", rename) as deu:
         page = await deu.inbox(limit=100)
 
-    assert page.messages == ()
-    assert len(page.doubtful) > 0
+    assert item not in [one.item for one in page.messages]
+    assert item in [one.item for one in page.doubtful]
 
 
 async def test_a_message_of_a_made_up_key_is_left_out(community: Community) -> None:
