@@ -128,7 +128,9 @@ def test_a_message_goes_its_whole_way(exchange: Command, community: Community) -
     words = ("--subject", "Re", "--text", "yes", "--reply-to", item, "--json")
     answer = exchange("send", *ita, "--to", "ncb-fra", OUO, *words).document["item"]
     thread = exchange("thread", item, *fra, "--json").document["items"]
+    owed = exchange("owed", *ita, "--json").document["items"]
     acknowledged = exchange("ack", item, *ita, "--json").document
+    owed_then = exchange("owed", *ita, "--json").document["items"]
     deliveries = exchange("deliveries", item, *fra, "--json").document["deliveries"]
     mine = exchange("sent", *fra, "--limit", "100", "--json").document["items"]
 
@@ -142,6 +144,10 @@ def test_a_message_goes_its_whole_way(exchange: Command, community: Community) -
     assert shown["document"]["label"]["handling"] == ["H2", "EXERCISE"]
     assert [one["item"] for one in thread] == [item, answer]
     assert acknowledged["acknowledged"][0]["item"] == item
+    (due,) = [one for one in owed if one["item"] == item]
+    assert (due["urgency"], due["overdue"], due["duties"]) == ("U1", False, ["H2", "RES"])
+    assert (due["released_at"], due["due_at"]) == (shown["released_at"], shown["due_at"])
+    assert [one["item"] for one in owed_then] == [one["item"] for one in owed if one["item"] != item]
     assert {one["participant"]: one["state"] for one in deliveries} == {
         "ncb-ita": "acknowledged",
         "ncb-deu": "withheld",

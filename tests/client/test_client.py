@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from exchange import jose
-from exchange.client import Client, Identity, Received, Refused, Rights
+from exchange.client import Client, Identity, Owed, Received, Refused, Rights, Unproven
 from exchange.client.compose import EXERCISE_NOTE, OUO_NOTE
 from exchange.jose import Kind
 from exchange.leaf import Event
@@ -219,6 +219,34 @@ async def test_what_was_signed_before_a_revocation_stays_signed(community: Commu
     assert held.key.kid == old.kid
     assert held.key.revoked_at is not None
     assert late.value.reason == "KEY_NOT_VALID"
+
+
+async def test_what_was_shown_and_not_acknowledged_is_owed_whatever_is_due_first_at_the_beginning(
+    community: Community,
+) -> None:
+    async with Client.open(community.profile("ncb-fra")) as fra, Client.open(community.copy_of("ncb-ita")) as ita:
+        items = {}
+        for urgency in ("U4", "U1", "U3"):
+            label = {"classification": "OUO", "urgency": urgency, "handling": ["H1"]}
+            draft = await fra.compose("message", "Urgent", {"text": "!"}, ["ncb-ita"], label=label)
+            items[urgency] = (await fra.send(draft)).item
+        before = await ita.owed()
+        shown = [await ita.message(item) for item in items.values()]
+        owed = [one for one in await ita.owed() if one.item in items.values()]
+        await ita.acknowledge(items["U3"])
+        after = [one.item for one in await ita.owed() if one.item in items.values()]
+
+    assert not {one.item for one in before} & set(items.values())
+    assert [one.item for one in owed] == [items[urgency] for urgency in ("U1", "U3", "U4")]
+    assert {one.item: one.due_at for one in owed} == {one.item: one.due_at for one in shown}
+    assert {(one.sender, one.duties, one.overdue) for one in owed} == {("ncb-fra", ("H1",), False)}
+    assert after == [items["U1"], items["U4"]]
+
+
+@pytest.mark.parametrize("shown", [None, 5, [5], ["x"], [{}], [{"item": "ncb-fra:1", "position": "x"}]])
+def test_what_is_owed_in_another_form_is_not_believed(shown: object) -> None:
+    with pytest.raises(Unproven):
+        Owed.read_all(shown)
 
 
 async def test_a_page_is_sorted_by_urgency_where_that_is_asked(community: Community) -> None:

@@ -87,6 +87,7 @@ def answers(shell: Shell) -> dict[str, Any]:
     one = Stranger(Profile.load(shell.folder / "training" / "officers" / "one"))
     item = json.loads(ita.post()["leaf"])["object"]
     acknowledged(fra, item)
+    fra.ask("GET", f"/v1/messages/{json.loads(ita.post()['leaf'])['object']}")
 
     entries = audit.ask("GET", "/v1/trail/entries", limit=500)
     accepted = [e for e in entries["entries"] if json.loads(e["leaf"])["event"] == Event.MESSAGE_ACCEPTED]
@@ -99,6 +100,7 @@ def answers(shell: Shell) -> dict[str, Any]:
         "token": ita.get_in(),
         "preview": ita.ask("POST", "/v1/messages/preview", preview, "application/json"),
         "inbox": fra.ask("GET", "/v1/inbox", limit=2, wait=0),
+        "owed": fra.ask("GET", "/v1/owed"),
         "deliveries": ita.ask("GET", f"/v1/messages/{item}/deliveries"),
         "entries": entries | {"entries": accepted},
         "changes": ita.ask("GET", "/v1/directory/changes", after=0),

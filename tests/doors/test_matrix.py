@@ -126,6 +126,7 @@ PLAIN: Mapping[str, tuple[Callable[[House, Visitor], httpx.Response], int, int]]
     "policy": (lambda house, visitor: visitor.get(f"/v1/policies/{in_force(house)}"), 200, 200),
     "inbox": (lambda house, visitor: visitor.get("/v1/inbox"), 200, 200),
     "sent": (lambda house, visitor: visitor.get("/v1/sent"), 200, 200),
+    "owed": (lambda house, visitor: visitor.get("/v1/owed"), 200, 200),
     "checkpoint": (lambda house, visitor: visitor.get("/v1/trail/checkpoint"), 200, 200),
     "inclusion": (lambda house, visitor: visitor.get("/v1/trail/inclusion", position=1, size=2), 200, 200),
     "consistency": (lambda house, visitor: visitor.get("/v1/trail/consistency", **{"from": 1, "to": 2}), 200, 200),
@@ -238,7 +239,7 @@ def test_operator_and_oversight_can_do_all_but_read(viewer: str, place: int, hou
     assert {operation: answer.status_code for operation, answer in answers.items()} == {
         operation: expected[place] for operation, (_, *expected) in PLAIN.items()
     }
-    assert answers["inbox"].json()["items"] == answers["sent"].json()["items"] == []
+    assert [answers[feed].json()["items"] for feed in ("inbox", "sent", "owed")] == [[], [], []]
     for answer in answers.values():
         assert not any(sent.shows(answer.text) for sent in ring)
 

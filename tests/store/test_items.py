@@ -95,6 +95,23 @@ async def test_a_sender_finds_what_it_sent_and_how_far_it_has_come(running: Gate
     assert item.acknowledged == first + 3
 
 
+async def test_owed_is_what_a_reader_was_shown_and_has_not_acknowledged(running: Gateway) -> None:
+    first, second, third, _ = await running.positions(*(message(running.standing, text=str(n)) for n in range(4)))
+    await running.commit(
+        page(running.standing, "ncb-ita", first, second, third), page(running.standing, "ncb-deu", first)
+    )
+    await running.committer.commit(acknowledgement(running.standing, second, "ncb-ita"))
+
+    def owed(reader: str, after: Place = START, limit: int = 9) -> list[int]:
+        return [item.position for item in running.store.owed(reader, after, limit)]
+
+    assert owed("ncb-ita") == [first, third]
+    assert owed("ncb-ita", limit=1) == [first]
+    assert owed("ncb-ita", after=Place(first, first)) == [third]
+    assert owed("ncb-deu") == [first]
+    assert owed("ncb-bra") == owed("ncb-fra") == []
+
+
 async def test_an_erased_item_is_in_nobodys_hands(running: Gateway, founded: str) -> None:
     act = message(running.standing)
     await running.committer.commit(act)

@@ -18,6 +18,7 @@ BIG = ("entry", "sealed", "item", "delivery", "reading", "acknowledgement", "til
 READINGS: dict[str, Callable[[Store], Any]] = {
     "inbox": lambda store: store.inbox("ncb-ita", Place(5, 5), 9),
     "passed_over": lambda store: store.passed_over("ncb-ita", Place(5, 5), Place(9, 9), 7, 9),
+    "owed": lambda store: store.owed("ncb-ita", Place(5, 5), 9),
     "item_for": lambda store: store.item_for("ncb-ita", f"ncb-fra:{worlds.fresh_id()}"),
     "thread_for": lambda store: store.thread_for("ncb-ita", worlds.fresh_id(), 9),
     "sent": lambda store: store.sent("ncb-fra", 5, 9),

@@ -1,9 +1,11 @@
-"""`inbox`, `show`, `thread`, `sent`, `deliveries`, `ack`: what there is to read, verified before it is shown."""
+"""`inbox`, `show`, `thread`, `sent`, `deliveries`, `ack`: what there is to read, verified before it is shown; and
+`owed`, what there is yet to acknowledge, as the exchange says.
+"""
 
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ import typer
 from exchange import instant
 from exchange.cli.options import As, Cursor, Item, Json, Limit, ask
 from exchange.cli.screen import UNPROVEN, note, show, table
-from exchange.client import Client, Doubtful, Page, Received
+from exchange.client import Client, Doubtful, Owed, Page, Received
 
 _COLUMNS = ("item", "type", "label", "subject", "released at")
 
@@ -24,6 +26,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("thread")(_thread)
     app.command("sent")(_sent)
     app.command("deliveries")(_deliveries)
+    app.command("owed")(_owed)
     app.command("ack")(_acknowledge)
 
 
@@ -118,6 +121,17 @@ def _deliveries(item: Item, profile: As, json: Json = False) -> None:
     show(json, {"item": item, "deliveries": [dict(one) for one in told]}, table(columns, rows, nothing="Nobody."))
 
 
+def _owed(profile: As, json: Json = False) -> None:
+    """What you were shown and have not acknowledged, whatever is due first at the beginning."""
+    found = ask(profile, lambda client: client.owed())
+    rows = [
+        (one.item, one.type, one.urgency, f"{one.due_at:%Y-%m-%d %H:%M:%S}Z", "overdue" if one.overdue else "")
+        for one in found
+    ]
+    columns = ("item", "type", "urgency", "due at", "")
+    show(json, {"items": [_owing(one) for one in found]}, table(columns, rows, nothing="Nothing is owed."))
+
+
 def _acknowledge(
     items: Annotated[list[str], typer.Argument(help="items that you received", show_default=False)],
     profile: As,
@@ -155,6 +169,11 @@ def _row(one: Received) -> Sequence[object]:
     marks = " ".join([label.classification.name, *sorted(label.handling)])
     subject = one.message.subject if one.newer is None else f"{one.message.subject} (corrected by {one.newer})"
     return (one.item, one.message.type, marks, subject, f"{one.released_at:%Y-%m-%d %H:%M:%S}Z")
+
+
+def _owing(one: Owed) -> dict[str, Any]:
+    moments = {"released_at": instant.write(one.released_at), "due_at": instant.write(one.due_at)}
+    return asdict(one) | moments | {"duties": list(one.duties)}
 
 
 def _brief(one: Received) -> dict[str, Any]:

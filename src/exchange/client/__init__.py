@@ -15,7 +15,7 @@ from exchange.client.enrolment import Enrolment, enrol, introduce, introduce_ent
 from exchange.client.errors import ExchangeError, Forked, ProfileWrong, Refused, Unproven, Unreachable
 from exchange.client.officer import EntityGrant, Identity, Officer, Proposed, Rights, Terms, Waiting
 from exchange.client.profile import Pin, Profile
-from exchange.client.reading import Doubtful, Page, Received
+from exchange.client.reading import Doubtful, Owed, Page, Received
 from exchange.client.rotation import KeyRequest, admit_officer_key, request_officer_key, rotate, take_into_use
 from exchange.client.sending import Outcome, Preview, Sent
 from exchange.client.trail import Trail
@@ -34,6 +34,7 @@ __all__ = [
     "KeyRequest",
     "Officer",
     "Outcome",
+    "Owed",
     "Page",
     "Patience",
     "Pin",

@@ -21,7 +21,7 @@ from exchange.client.errors import Refused, Unproven
 from exchange.client.history import History
 from exchange.client.officer import Officer
 from exchange.client.profile import Profile
-from exchange.client.reading import Doubtful, Page, Reader, Received
+from exchange.client.reading import Doubtful, Owed, Page, Reader, Received
 from exchange.client.sending import Posted, Preview, Sent
 from exchange.client.state import State
 from exchange.client.trail import Trail
@@ -38,6 +38,7 @@ from exchange.schema import Schemas
 _log = logging.getLogger("exchange.client")
 
 _LONG_POLL = 25  # seconds, below the 30 that an exchange allows
+_OWED_AT_ONCE = 100
 _TIMEOUT = httpx.Timeout(10.0, read=60.0)
 
 
@@ -212,6 +213,18 @@ class Client:
     async def thread(self, thread: str) -> Page:
         """The items of a thread that this participant sent or holds, oldest first. thread: the item that began it."""
         return await self._page((await self.wire.get(f"/v1/threads/{_named(thread)}")).object())
+
+    async def owed(self) -> tuple[Owed, ...]:
+        """What was shown to this participant and not acknowledged by it, whatever is due first at the beginning."""
+        found: list[Owed] = []
+        cursor: str | None = None
+        while True:
+            shown = (await self.wire.get("/v1/owed", limit=_OWED_AT_ONCE, **_cursor(cursor))).object()
+            page = Owed.read_all(shown.get("items"))
+            found += page
+            if not page or shown.get("cursor") is None:
+                return tuple(sorted(found, key=lambda one: (one.due_at, one.position)))
+            cursor = str(shown["cursor"])
 
     async def acknowledge(self, item: str | Received) -> VerifiedReceipt:
         """Say, signed, that this participant has received an item, and takes on the duties that its label lays on us.

@@ -81,6 +81,46 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """An item that was shown to us and that we have not acknowledged: the exchange's word, and none of the sender's.
+
+    duties: what an acknowledgement takes on.
+    """
+
+    item: ItemId
+    position: int
+    sender: str
+    type: str
+    urgency: str
+    released_at: datetime
+    due_at: datetime
+    overdue: bool
+    duties: tuple[str, ...]
+
+    @classmethod
+    def read_all(cls, shown: Any) -> "tuple[Owed, ...]":
+        """shown: a list of them as it came over the wire. Raises Unproven."""
+        try:
+            return tuple(cls._read(one) for one in shown)
+        except (KeyError, TypeError, ValueError, AttributeError, Refusal):
+            raise Unproven("what is owed is not in the protocol's form") from None
+
+    @classmethod
+    def _read(cls, shown: Any) -> "Owed":
+        return cls(
+            item=ItemId(str(shown["item"])),
+            position=int(shown["position"]),
+            sender=str(shown["sender"]),
+            type=str(shown["type"]),
+            urgency=str(shown["urgency"]),
+            released_at=instant.parse(shown["released_at"]),
+            due_at=instant.parse(shown["due_at"]),
+            overdue=shown.get("overdue") is True,
+            duties=tuple(map(str, shown.get("duties", ()))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """Verifies items by the history that this client follows."""
 

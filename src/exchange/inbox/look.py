@@ -30,7 +30,7 @@ class Look:
     async def onward(self, come: Progress) -> Progress:
         """Fill `shown`. -> how far the reader has come, once it was shown all that."""
         if come.passed < come.at and come.under != self.under:
-            passed, behind = await self._fill(
+            passed, behind = await self.fill(
                 lambda place, asked: self.store.passed_over(self.reader, place, come.at, come.shown, asked), come.passed
             )
             if len(self.shown) == self.limit:
@@ -38,13 +38,15 @@ class Look:
                 return Progress(at=come.at, passed=passed or behind, shown=come.shown, under=come.under)
         else:
             passed = come.passed if come.passed < come.at else None
-        later, at = await self._fill(lambda place, asked: self.store.inbox(self.reader, place, asked), come.at)
+        later, at = await self.fill(lambda place, asked: self.store.inbox(self.reader, place, asked), come.at)
         return Progress(at=at, passed=passed or later or at, shown=come.shown, under=self.under)
 
-    async def _fill(
+    async def fill(
         self, found_after: Callable[[Place, int], Sequence[StoredItem]], place: Place
     ) -> tuple[Place | None, Place]:
-        """Up to the limit. -> the place before the first that may not be read, if there is one, and the last place."""
+        """Up to the limit, and below it only where there is no more. -> the place before the first that may not be
+        read, if there is one, and the last place.
+        """
         passed: Place | None = None
         while len(self.shown) < self.limit:
             asked = self.limit - len(self.shown)

@@ -34,6 +34,7 @@ PATIENCE = 30  # seconds of a long poll, at most
 
 _RECEIVED = "inbox"
 _SENT = "sent"
+_OWED = "owed"
 ACKNOWLEDGEMENT_LIMIT = 8 * 1024  # bytes
 _ATTEMPTS = 3  # to show items that others act upon meanwhile
 
@@ -115,6 +116,19 @@ class Inbox:
         if shown:
             come = Progress.up_to(behind(shown[-1]))
         return Page(items=shown, cursor=self._sealed(come, reader, _SENT), receipt=None)
+
+    async def owed(self, caller: Caller, *, cursor: str | None, limit: int) -> tuple[Sequence[StoredItem], str | None]:
+        """What the caller was shown, may still read and has not acknowledged, in the order of release; and the cursor
+        to what follows, if something does. Each time from the beginning it is as it stands then.
+
+        No leaf: each item stands in one that says that it was shown to this very reader, and of it no more is to be
+        shown here than there. Whoever shows what a reader has not been shown discloses it, and belongs into `page`.
+        """
+        reader = caller.participant.id
+        look, begun = self._look(caller, limit, self.standing()), self._come(cursor, reader, _OWED)
+        _, at = await look.fill(partial(self.store.owed, reader), begun.at)
+        follows = len(look.shown) == limit
+        return look.shown, self._sealed(Progress.up_to(at), reader, _OWED) if follows else None
 
     async def deliveries(self, caller: Caller, item: str) -> tuple[StoredItem, list[dict[str, Any]]]:
         """For the sender of an item: who was released it, has read it, has acknowledged it; and what it was told was

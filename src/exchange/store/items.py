@@ -52,6 +52,20 @@ class ItemRows(Rows):
         )
         return [self._item_of(row) for row in self._ask(statement)]
 
+    def owed(self, reader: str, after: Place, limit: int) -> Sequence[StoredItem]:
+        """What was released to the reader after this place, was shown to it and was not acknowledged, in the order of
+        release: at most `limit`.
+        """
+        beyond = tuple_(_delivery.released, _delivery.item) > tuple_(after.released, after.item)
+        owed = and_(_reading.position.is_not(None), _acknowledgement.position.is_(None))
+        statement = (
+            _held_by(reader)
+            .where(_delivery.reader == reader, beyond, owed)
+            .order_by(_delivery.released, _delivery.item)
+            .limit(limit)
+        )
+        return [self._item_of(row) for row in self._ask(statement)]
+
     def item_for(self, participant: str, item: str) -> StoredItem | None:
         """The item with this id, if the participant sent it or was given it."""
         sender, _, ulid = item.partition(":")

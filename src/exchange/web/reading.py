@@ -8,7 +8,7 @@ from starlette.responses import Response
 from exchange.inbox import ACKNOWLEDGEMENT_LIMIT, PAGE, PATIENCE, Inbox
 from exchange.participant import Caller
 from exchange.web.edge import JOSE, NAME, NAMES, Edge
-from exchange.web.render import as_json, entry, standing
+from exchange.web.render import as_json, entry, owing, standing
 
 _Cursor = Annotated[str | None, Query(max_length=256)]
 _Limit = Annotated[int, Query(ge=1, le=PAGE)]
@@ -34,6 +34,14 @@ def add_routes(app: FastAPI, inbox: Inbox, edge: Edge) -> None:
         found = await inbox.sent(caller, cursor=cursor, limit=limit)
         items = [entry(i, caller.participant.id) for i in found.items]
         return as_json({"items": items, "cursor": found.cursor})
+
+    @app.get("/v1/owed", operation_id="owed", tags=["reading"])
+    async def owed(caller: Calling, cursor: _Cursor = None, limit: _Limit = PAGE) -> Response:
+        """What the caller was shown and has not acknowledged, without the content, in the order of release."""
+        found, follows = await inbox.owed(caller, cursor=cursor, limit=limit)
+        now = inbox.now()
+        items = [owing(i, now) for i in found]
+        return as_json({"items": items} | ({} if follows is None else {"cursor": follows}))
 
     @app.get("/v1/threads/{thread}", operation_id="thread", tags=["reading"])
     async def thread(caller: Calling, thread: _Name) -> Response:

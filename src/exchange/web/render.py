@@ -1,5 +1,6 @@
 """Answers as JSON, by orjson; never kept by a cache, since what may be seen is decided each time."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -44,6 +45,25 @@ def entry(item: StoredItem, viewer: ParticipantId) -> dict[str, Any]:
     if item.label.duties:
         shown["duties"] = item.label.duties
     return shown | (standing(item) if item.sender == viewer else {})
+
+
+def owing(item: StoredItem, now: datetime) -> dict[str, Any]:
+    """What is still to be acknowledged, to whoever has to: by its name and when, never by its content."""
+    due = item.label.due(item.released_at)
+    shown = {
+        "item": item.item,
+        "position": item.position,
+        "sender": item.sender,
+        "type": item.type,
+        "urgency": item.label.urgency,
+        "released_at": instant.write(item.released_at),
+        "due_at": instant.write(due),
+    }
+    if due <= now:
+        shown["overdue"] = True
+    if item.label.duties:
+        shown["duties"] = item.label.duties
+    return shown
 
 
 def standing(item: StoredItem) -> dict[str, Any]:
