@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from exchange.store import Store
 from tests.gateway import open_store
 
-LATER = int(time.time()) + 300
+LATER = int(time.time()) + 24 * 3600  # of a run that may be long
 
 
 @pytest.fixture
