@@ -76,6 +76,7 @@ class Network(RuleBasedStateMachine):
         self.world = self.founding.world.branch()
         self.model = Model({name: Rights(key=self.world[name].message) for name in EVERYBODY})
         self.followers = {name: Follower() for name in EVERYBODY}
+        self.others: Counter[tuple[str, str]] = Counter()  # shown to whom what, otherwise than to its follower
         self.stack = AsyncExitStack()
         self.branches = [self._open(n) for n in range(GATEWAYS[self.databases.name])]
 
@@ -173,12 +174,17 @@ class Network(RuleBasedStateMachine):
     @rule(reader=names, gateway=gateways)
     def read(self, reader: str, gateway: int) -> None:
         page = self.run(self.at(gateway).page(reader))
+        self.others.update((reader, item.item) for item in page.items)
 
         assert [item.item for item in page.items] == self.model.inbox(reader)
 
     @rule(reader=names, gateway=gateways, limit=st.integers(1, 3))
     def follow(self, reader: str, gateway: int, limit: int) -> None:
-        """To the end: then nothing that may be read was missed, and nothing came twice that was not released twice."""
+        """To the end: then nothing that may be read was missed, and nothing came twice that was not released twice.
+
+        Whoever reads by name or from the beginning is the same reader by another hand: what it was shown so may be left
+        out (decision 0021).
+        """
         follower = self.followers[reader]
         while True:
             page = self.run(self.at(gateway).page(reader, follower.cursor, limit))
@@ -187,7 +193,8 @@ class Network(RuleBasedStateMachine):
             if not page.items:
                 break
 
-        assert set(self.model.inbox(reader)) <= set(follower.came)
+        by_another_hand = {item.name for item in self.model.items if self.others[reader, item.name]}
+        assert set(self.model.inbox(reader)) <= set(follower.came) | by_another_hand
         assert all(count <= self.model.released[reader, name] for name, count in follower.came.items())
 
     @precondition(lambda self: self.model.items)
@@ -198,7 +205,9 @@ class Network(RuleBasedStateMachine):
         assert self.run(self.shown(reader, item, gateway)) == self.model.may(reader, item)
 
     async def shown(self, reader: str, item: Item, gateway: int) -> bool:
-        return await self.found(self.at(gateway).item(reader, item.name))
+        shown = await self.found(self.at(gateway).item(reader, item.name))
+        self.others[reader, item.name] += shown
+        return shown
 
     async def found(self, asked: Any) -> bool:
         """Whether it was there for whoever asked: everything else is one answer."""
@@ -356,6 +365,7 @@ class Network(RuleBasedStateMachine):
         self.run(self.at(gateway).change(signed))
 
         page = self.run(self.at(reading).page(who))
+        self.others.update((who, item.item) for item in page.items)
         assert {item.item for item in page.items} <= set(self.model.inbox(who))
         for one in self.branches:
             self.run(one.catch_up())
