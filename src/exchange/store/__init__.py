@@ -40,7 +40,7 @@ from exchange.store.held import (
     StoredItem,
     StoredProposal,
 )
-from exchange.store.items import ItemRows
+from exchange.store.items import ItemRows, opening
 from exchange.store.kept import KeptRows
 from exchange.store.listener import Listener
 from exchange.store.notices import Heard
@@ -93,6 +93,7 @@ class Store(ItemRows, TrailRows, DirectoryRows, KeptRows, TrafficRows):
         self._writer = writer
         self._single_use = single_use
         self._wrap, self._head_key = wrap, head_key
+        self._opened = opening(wrap)
 
     @classmethod
     def open(cls, url: str, *, wrapping: KeyWrap, head_key: bytes) -> "Store":

@@ -3,7 +3,8 @@
 Foreign and absent are the same statement with the same empty answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
@@ -11,22 +12,42 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, t
 from exchange import jose, strictjson
 from exchange import label as labels
 from exchange.envelope import DEPTH, ItemId
-from exchange.label import Releasability
+from exchange.label import Label, Releasability
 from exchange.participant import ParticipantId
 from exchange.store.faults import Tampered
 from exchange.store.held import Delivery, Place, StoredItem, from_micros
 from exchange.store.rows import ACKNOWLEDGEMENT, DELIVERY, ITEM, READING, SEALED, Rows
-from exchange.store.vault import Content, SealedText
+from exchange.store.vault import Content, KeyWrap, SealedText
 
 _FORWARD = ITEM.alias("forward")
 _RESTRICTION, _ITS_KEY, _NEWER = ITEM.alias("restriction"), SEALED.alias("its_key"), ITEM.alias("newer_item")
 _CIRCLE = "/body/releasable_to"
+_REMEMBERED = 4096  # items, some 3 KB each
 
 _item, _delivery, _reading, _acknowledgement = ITEM.c, DELIVERY.c, READING.c, ACKNOWLEDGEMENT.c
 
 
+Opened = Callable[[int, bytes, bytes], tuple[Content, Label]]
+"""(position, wrapped key, sealed label) -> what opens the item's texts, and its label. Raises Tampered."""
+
+
+def opening(wrap: KeyWrap) -> Opened:
+    """Remembers what it has opened, by the very bytes: an item goes to many readers at about the same time, and a row
+    that was changed, or whose key was destroyed, is none that it remembers.
+    """
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def opened(position: int, wrapped: bytes, label: bytes) -> tuple[Content, Label]:
+        content = Content.of(wrap.unwrap(wrapped, position), position)
+        return content, labels.parse(strictjson.reread(content.open("label", label)))
+
+    return opened
+
+
 class ItemRows(Rows):
     """item, delivery, reading and acknowledgement, read."""
+
+    _opened: Opened
 
     def inbox(self, reader: str, after: Place, limit: int) -> Sequence[StoredItem]:
         """What was released to the reader after this place, in the order of release: at most `limit`."""
@@ -124,8 +145,7 @@ class ItemRows(Rows):
     def _item_of(self, row: Any) -> StoredItem:
         position, released, released_at, at, sender, ulid, kind, thread, label, token, wrapped, *rest = row
         first_read, acknowledged, recalled, restricted, limits, limits_wrapped, newer_sender, newer_ulid = rest
-        content = self._content_of(wrapped, position)
-        members = strictjson.reread(content.open("label", label))
+        content, parsed = self._opened(position, wrapped, label)
         return StoredItem(
             position=position,
             released=position if released is None else released,
@@ -135,7 +155,7 @@ class ItemRows(Rows):
             sender=ParticipantId(sender),
             type=kind,
             thread=thread,
-            label=labels.parse(members),
+            label=parsed,
             sealed=SealedText("token", token, content),
             first_read=first_read,
             acknowledged=acknowledged,
