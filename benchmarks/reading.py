@@ -42,9 +42,11 @@ async def inbox(net: Network, port: int, *, fill: int, seconds: float = 8) -> di
 
 
 async def _read(net: Network, member: Member, connection: Connection, until: float) -> list[tuple[Answered, int]]:
-    """-> answers with the number of messages in each; only full pages count, so that none is cheaper than it looks."""
+    """-> answers with the number of messages in each; only full pages count, so that none is cheaper than it looks. The
+    page at the end is asked for once: after that it is known how many full ones there are.
+    """
     read: list[tuple[Answered, int]] = []
-    cursor = ""
+    cursor, full, behind = "", 0, 0
     while time.perf_counter() < until:
         headers = {
             "Authorization": f"DPoP {member.token.decode()}",
@@ -57,8 +59,9 @@ async def _read(net: Network, member: Member, connection: Connection, until: flo
         # Only the ends of the page are looked at: parsing it whole would measure this process.
         items = answered.body.count(b'"jws":')
         cursor = json.loads(b"{" + answered.body[answered.body.rindex(b'"cursor":') :])["cursor"]
-        if items < 100:
-            cursor = ""
-        else:
+        if items == 100:
             read.append((answered, items))
+            behind += 1
+        if items < 100 or behind == full:
+            cursor, full, behind = "", behind, 0
     return read
