@@ -17,7 +17,8 @@ install() {
     python=$1
     shift
     if [ -n "${UV:-}" ]; then
-        "$UV" pip install --quiet --python "$python" "$@"
+        # It trusts whom the system trusts, as pip does: where the network has a root of its own, there is no other.
+        UV_SYSTEM_CERTS=1 "$UV" pip install --quiet --python "$python" "$@"
     else
         "$python" -m pip install --quiet --disable-pip-version-check "$@"
     fi

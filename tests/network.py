@@ -1,7 +1,7 @@
 """A small network and what it writes, for the tests of policy, relation and routing. Nothing here is signed."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,25 @@ AGREED = Agreement(
 def participant(id: str, tier: Tier = Tier.T1, country: str = "FRA", **members: Any) -> Participant:
     named = {"id": ParticipantId(id), "name": id, "tier": tier, "country": country, "exercise": False}
     return Participant(**{**named, **members})
+
+
+_SOME_ITEM = ItemId("ncb-fra:01KAJ000000000000000000000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldItem:
+    """An item that stands, as the store has it for a reader."""
+
+    sender: ParticipantId
+    label: Label
+    item: ItemId = _SOME_ITEM
+    type: str = "message"
+    limits: Releasability | None = None
+    recalled: bool = False
+
+
+def held(label: Label, sender: str) -> HeldItem:
+    return HeldItem(sender=ParticipantId(sender), label=label)
 
 
 def network(*others: Participant) -> tuple[Participant, ...]:

@@ -12,7 +12,7 @@ from exchange import addressing, routing
 from exchange.envelope import Recipient, ToCountry, ToGroup
 from exchange.label import Label, Mode, Releasability
 from exchange.participant import Group, Membership, ParticipantId
-from exchange.policy import Answer, PolicySet, Standing, may_post
+from exchange.policy import PolicySet, Standing, may_post
 from exchange.refusal import Reason, Refusal
 from exchange.routing import Routing
 from tests import network
@@ -121,14 +121,9 @@ def test_a_label_names_no_group_that_its_sender_is_not_in() -> None:
 
 
 def test_who_left_a_group_reads_no_more_what_is_for_the_group() -> None:
-    italy = network.network()[2]
-
     def reads(marked: Label, now: datetime) -> bool:
         standing = under(FRA, member("ncb-ita", until=NOW + HOUR))
-        decision = routing.may_read(
-            standing, marked, type="message", sender=SENDER, reader=italy, addressee=True, now=now
-        )
-        return decision.outcome is Answer.CONTENT
+        return routing.reads(standing, network.held(marked, SENDER), ParticipantId("ncb-ita"), now, "")
 
     assert reads(only("OP-HARBOUR"), NOW)
     assert not reads(only("OP-HARBOUR"), NOW + HOUR)

@@ -206,8 +206,7 @@ def test_recipients_alike_share_an_entry() -> None:
 
 
 def reads(under: Standing, marked: Label, reader: Participant, now: datetime = NOW) -> bool:
-    decision = routing.may_read(under, marked, type="message", sender=SENDER, reader=reader, addressee=True, now=now)
-    return decision.outcome is Answer.CONTENT
+    return routing.reads(under, network.held(marked, SENDER), reader.id, now, "")
 
 
 def networks() -> st.SearchStrategy[list[Participant]]:

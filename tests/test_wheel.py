@@ -69,6 +69,7 @@ def served(installed: Path, tmp_path: Path) -> Iterator[str]:
             yield address_in(server.stdout)
         finally:
             server.terminate()
+            server.wait()  # its output ends before it is closed under whoever reads it
 
 
 def address_in(output: IO[str]) -> str:

@@ -150,7 +150,7 @@ def _all_or_nothing(folder: Path, charter: Charter) -> Iterator[None]:
     (folder / _FOLDERS[0]).mkdir(mode=0o700)
     try:
         yield
-    except BaseException:
+    except BaseException:  # an interrupt too: half an exchange would stand in the way of the next try
         for name in _FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
         beside = [Path(f"{file}{ending}") for file in ours for ending in ("", "-wal", "-shm")]

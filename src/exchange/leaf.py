@@ -52,16 +52,19 @@ class Field(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
-    """32 random bytes from which the salts of an item's commitments derive, and later the key of its content.
+    """32 random bytes from which the salts of an item's commitments derive, and the key of its content.
 
     Destroying it makes every commitment of the item unopenable, and leaves every proof as it was.
     """
 
     secret: bytes = field(repr=False)
 
-    def salt(self, name: Field) -> bytes:
+    def derive(self, info: bytes) -> bytes:
         """HKDF-Expand (RFC 5869, 2.3) of one block: the secret is uniformly random, so nothing has to be extracted."""
-        return hmac_sha256(self.secret, b"exchange/1/salt/" + name.encode() + b"\x01")
+        return hmac_sha256(self.secret, info + b"\x01")
+
+    def salt(self, name: Field) -> bytes:
+        return self.derive(b"exchange/1/salt/" + name.encode())
 
     def commit(self, name: Field, content: bytes) -> str:
         return commitment(self.salt(name), content)

@@ -170,38 +170,6 @@ def readings(
     return Readings(item=item, asked=asked, decisions=decisions)
 
 
-def may_read(
-    standing: Standing,
-    label: Label,
-    *,
-    type: str,
-    sender: ParticipantId,
-    reader: Participant,
-    addressee: bool,
-    now: datetime,
-    recalled: bool = False,
-    purpose: str = "",
-) -> Decision:
-    """Whether this reader may have this item now; only CONTENT means that it may. Its status, what its bureau grants it
-    and what it reads for count as they really are.
-
-    label: with every restriction in force. type: of the item. addressee: whether the item was ever released to it. It
-    was so because it was addressed. purpose: that of the reader's call, if it named one.
-    """
-    being = relation.reading(
-        label,
-        sender=sender,
-        reader=reader,
-        addressee=addressee,
-        now=now,
-        type=type,
-        recalled=recalled,
-        purpose=purpose,
-        groups=_groups(standing, label, reader.id, now),
-    )
-    return standing.policy.decide(Door.READ, relation.participant(reader), relation.item(label), being)
-
-
 class Held(Protocol):
     """An item as the store has it for one who sent or was given it."""
 
@@ -225,30 +193,19 @@ class Held(Protocol):
 
 
 def reads(standing: Standing, held: Held, reader: ParticipantId, now: datetime, purpose: str) -> bool:
-    """Whether this reader, who sent or was given the item, may have it now. See `may_read`."""
-    return _read(standing, held, standing.directory.participants[reader], now, purpose).outcome is Answer.CONTENT
+    """Whether this reader, who sent or was given the item, may have it now: only CONTENT means that it may."""
+    return standing.policy.decide(Door.READ, *_asked(standing, held, reader, now, purpose)).outcome is Answer.CONTENT
 
 
 def why_hidden(standing: Standing, held: Iterable[Held], reader: ParticipantId, now: datetime, purpose: str) -> bytes:
     """For auditors, why a reader that holds these items is answered as if they were not there, in the form of
     `Routing.for_audit`: {"read": [{"item", "asked", "outcome", "rules"}]}. Of what is not there, the same with nothing.
     """
-    who, read = standing.directory.participants[reader], []
+    read = []
     for one in held:
-        label, asker = one.label.narrowed(one.limits), relation.participant(who)
-        facts = relation.reading(
-            label,
-            sender=one.sender,
-            reader=who,
-            addressee=one.sender != reader,
-            now=now,
-            type=one.type,
-            recalled=one.recalled,
-            purpose=purpose,
-            groups=_groups(standing, label, reader, now),
-        )
-        decision = _read(standing, one, who, now, purpose)
-        read.append({"item": one.item, **audited(Door.READ, asker, relation.item(label), facts, decision)})
+        asked = _asked(standing, one, reader, now, purpose)
+        decision = standing.policy.decide(Door.READ, *asked)
+        read.append({"item": one.item, **audited(Door.READ, *asked, decision)})
     return strictjson.write({"read": read})
 
 
@@ -269,18 +226,27 @@ def _entries(
     }
 
 
-def _read(standing: Standing, held: Held, reader: Participant, now: datetime, purpose: str) -> Decision:
-    return may_read(
-        standing,
-        held.label.narrowed(held.limits),
-        type=held.type,
+def _asked(
+    standing: Standing, held: Held, reader: ParticipantId, now: datetime, purpose: str
+) -> tuple[ParticipantFacts, ItemFacts, ReadingFacts]:
+    """What is asked at the door of reading, under every restriction in force. The reader's status, what its bureau
+    grants it and what it reads for count as they really are. It is an addressee because the item was released to it.
+
+    purpose: that of the reader's call, if it named one.
+    """
+    label, who = held.label.narrowed(held.limits), standing.directory.participants[reader]
+    being = relation.reading(
+        label,
         sender=held.sender,
-        reader=reader,
-        addressee=held.sender != reader.id,
+        reader=who,
+        addressee=held.sender != reader,
         now=now,
+        type=held.type,
         recalled=held.recalled,
         purpose=purpose,
+        groups=_groups(standing, label, reader, now),
     )
+    return relation.participant(who), relation.item(label), being
 
 
 def _groups(standing: Standing, label: Label, who: ParticipantId, now: datetime) -> frozenset[str]:

@@ -16,6 +16,7 @@ from tests import world as worlds
 from tests.committer.test_commit import ask, reasons
 from tests.committer.test_unknown import Commit, _driver, answer_lost, cut_off, never_arrived, on_postgresql, once
 from tests.gateway import READERS, Founding, Gateway, gateway, item_of, message, page
+from tests.refused import refused
 from tests.rulings import LIFTED, ONLY_ITALY, Readers, recall, resting, ruling
 
 
@@ -290,3 +291,36 @@ async def test_an_act_that_knew_of_everything_asks_nothing(running: Gateway, mon
     outcomes = await running.commit(known(message(running.standing, ulid=worlds.fresh_id())))
 
     assert reasons(outcomes) == [Committed]
+
+
+async def test_what_is_overtaken_is_made_anew_from_what_is_known_by_then(running: Gateway) -> None:
+    [item] = await running.positions(message(running.standing))
+    known: list[int] = []
+
+    async def shown(rights: int) -> Act:
+        known.append(rights)
+        if len(known) == 1:
+            await running.commit(recall(running, item))
+        return resting(page(running.standing, "ncb-ita", item), item, rights=rights)
+
+    outcome = await running.committer.commit_resting(shown)
+
+    assert isinstance(outcome, Committed)
+    assert known == [0, running.committer.rights]
+
+
+async def test_what_is_overtaken_each_time_may_be_asked_for_again_in_a_moment(running: Gateway) -> None:
+    items = await running.positions(*(message(running.standing) for _ in range(5)))
+    size = running.store.head().size
+    later = iter(items)
+
+    async def shown(rights: int) -> Act:
+        at = next(later)
+        await running.commit(recall(running, at))
+        return resting(page(running.standing, "ncb-ita", at), at, rights=rights)
+
+    with refused(Reason.OVERLOADED) as refusal:
+        await running.committer.commit_resting(shown)
+
+    assert refusal.value.retry_after == 1
+    assert running.store.head().size == size + 3  # the recalls

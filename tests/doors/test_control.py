@@ -1,6 +1,5 @@
 """Control after sending: what each of those who have an item sees of it once its source has acted upon it."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -9,12 +8,12 @@ import pytest
 from fastapi import FastAPI
 
 from exchange import replay
-from exchange.act import Act
 from exchange.client import Client
 from exchange.leaf import Event
 from exchange.main import Gateway
 from exchange.web import create_app
 from tests.doors.house import AUDITOR, House, fresh_id
+from tests.doors.overtaking import OvertakenCommitter
 from tests.doors.visitor import Visitor
 
 Own = Callable[..., House]
@@ -394,30 +393,9 @@ async def test_everything_that_sources_do_is_decided_again_from_the_trail(own: O
 # Beside one another
 
 
-@dataclass(frozen=True, slots=True)
-class Overtaken:
-    """A committer before which something else is committed, once, when this event is about to be."""
-
-    committer: Any
-    event: Event
-    actor: str
-    happens: Callable[[], Any]
-    happened: list[bool]
-
-    @property
-    def rights(self) -> int:
-        return int(self.committer.rights)
-
-    async def commit(self, act: Act) -> Any:
-        if (act.draft.event, act.draft.actor) == (self.event, self.actor) and not self.happened:
-            self.happened.append(True)
-            await asyncio.to_thread(self.happens)
-        return await self.committer.commit(act)
-
-
 def overtaken(event: Event, actor: str, happens: Callable[[], Any]) -> Callable[[Gateway], FastAPI]:
     def with_doors(gateway: Gateway) -> FastAPI:
-        committer = cast(Any, Overtaken(gateway.committer, event, actor, happens, []))
+        committer = cast(Any, OvertakenCommitter(gateway.committer, event, happens, actor))
         doors = replace(
             gateway.doors,
             inbox=replace(gateway.doors.inbox, committer=committer),

@@ -1,6 +1,5 @@
 """Rights are asked again when an item is read, under what is in force when its leaf is written."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,34 +10,15 @@ import pytest
 from fastapi import FastAPI
 
 from exchange import instant
-from exchange.act import Act
 from exchange.leaf import Event
 from exchange.main import Gateway
 from exchange.web import create_app
 from tests.doors.house import AUDITOR, House
+from tests.doors.overtaking import OvertakenCommitter
 
 Own = Callable[..., House]
 
 RESTRICTED = {"classification": "RES", "purpose": ["P3"]}
-
-
-@dataclass(frozen=True, slots=True)
-class OvertakenCommitter:
-    """A committer before which something else is committed, once, when a reading is about to be."""
-
-    committer: Any
-    happens: Callable[[], None]
-    happened: list[bool] = field(default_factory=list)
-
-    @property
-    def rights(self) -> int:
-        return int(self.committer.rights)
-
-    async def commit(self, act: Act) -> Any:
-        if act.draft.event is Event.ITEMS_READ and not self.happened:
-            self.happened.append(True)
-            await asyncio.to_thread(self.happens)
-        return await self.committer.commit(act)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +43,7 @@ def with_inbox(gateway: Gateway, **parts: Any) -> FastAPI:
 
 
 def at_the_commit(gateway: Gateway, happens: Callable[[], None]) -> FastAPI:
-    return with_inbox(gateway, committer=OvertakenCommitter(gateway.committer, happens))
+    return with_inbox(gateway, committer=OvertakenCommitter(gateway.committer, Event.ITEMS_READ, happens))
 
 
 def test_a_clearance_that_is_lowered_hides_the_item_at_the_next_read(house: House) -> None:
@@ -107,7 +87,9 @@ def test_what_was_decided_under_an_old_directory_is_decided_again_at_the_commit(
         item = house["ncb-fra"].sent("ncb-esp", label=RESTRICTED)
 
     with house.opened(
-        lambda gateway: with_inbox(gateway, committer=OvertakenCommitter(gateway.committer, lowered(house)))
+        lambda gateway: with_inbox(
+            gateway, committer=OvertakenCommitter(gateway.committer, Event.ITEMS_READ, lowered(house))
+        )
     ):
         madrid = house["ncb-esp"]
         answer = madrid.get(path.format(item["item"]))
@@ -124,7 +106,9 @@ def test_a_page_shows_only_what_may_be_read_when_its_leaf_is_written(own: Own) -
         house["ncb-fra"].sent("ncb-esp", label=RESTRICTED)
 
     with house.opened(
-        lambda gateway: with_inbox(gateway, committer=OvertakenCommitter(gateway.committer, lowered(house)))
+        lambda gateway: with_inbox(
+            gateway, committer=OvertakenCommitter(gateway.committer, Event.ITEMS_READ, lowered(house))
+        )
     ):
         page = house["ncb-esp"].inbox()
         (read,) = [e for e in house.leaves(plain["position"]) if e["leaf"]["event"] == "items.read"]

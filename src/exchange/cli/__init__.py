@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> int:
         return ended.code if isinstance(ended.code, int) else screen.USAGE
     except _WrongUsage as wrong:
         return screen.report_usage(wrong, as_json=as_json)
-    except Exception as error:
+    except Exception as error:  # told as what can be foreseen, and raised again where it is none of that
         return screen.report(error, as_json=as_json)
     return code if isinstance(code, int) else screen.OK
 

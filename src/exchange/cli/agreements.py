@@ -6,12 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from exchange.cli.changes import tell
-from exchange.cli.options import As, Json, ask
+from exchange.cli.options import DAYS, As, Json, ask
 from exchange.cli.participants import Areas, listed
 from exchange.cli.screen import show, table
 from exchange.client import Client, Proposed, Terms
-
-_FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 
 Id = Annotated[str, typer.Argument(help="an agency or a partner, as agy-wildlife", show_default=False)]
 Types = Annotated[
@@ -33,9 +31,9 @@ def _set(
     reference: Annotated[str, typer.Option(help="how people name the agreement", show_default=False)],
     types: Types,
     areas: Areas,
-    until: Annotated[datetime, typer.Option(formats=_FORMS, help="when it ends", show_default=False)],
+    until: Annotated[datetime, typer.Option(formats=DAYS, help="when it ends", show_default=False)],
     since: Annotated[
-        datetime | None, typer.Option("--from", formats=_FORMS, help="when it begins; now, if not said")
+        datetime | None, typer.Option("--from", formats=DAYS, help="when it begins; now, if not said")
     ] = None,
     json: Json = False,
 ) -> None:

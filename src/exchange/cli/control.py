@@ -1,13 +1,12 @@
 """`recall`, `restrict`, `lift`, `correct`: what a source does to an item that it has sent."""
 
-import json as jsons
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from exchange.cli.messages import circle as circle_of
-from exchange.cli.options import As, Item, Json, ask
+from exchange.cli.options import As, Item, Json, ask, read_object
 from exchange.cli.screen import show, table
 from exchange.client import Sent
 
@@ -75,7 +74,7 @@ def _correct(
 ) -> None:
     """Put an item right, for those who hold it and may read it."""
     said = {"subject": subject, "text": text}
-    corrected = _read(file) | {name: value for name, value in said.items() if value is not None}
+    corrected = read_object(file, hint="--file") | {name: value for name, value in said.items() if value is not None}
     if not corrected:
         raise typer.BadParameter("say --subject, --text or --file")
     sent = ask(profile, lambda client: client.control.correct(item, reason, corrected))
@@ -90,15 +89,3 @@ def _tell(sent: Sent, json: bool, words: str, column: str, nothing: str) -> None
         f"{words} This stands at position {sent.position}; its receipt is verified.",
         table((column,), [(reader,) for reader in sent.released], nothing=nothing),
     )
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        members = jsons.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as wrong:
-        raise typer.BadParameter(f"{file} cannot be read as JSON: {wrong}", param_hint="--file") from None
-    if not isinstance(members, dict):
-        raise typer.BadParameter(f"{file} holds no corrections", param_hint="--file")
-    return members

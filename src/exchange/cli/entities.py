@@ -7,13 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from exchange.cli.changes import tell
-from exchange.cli.options import As, Json, ask
+from exchange.cli.options import DAYS, As, Json, ask
 from exchange.cli.participants import Areas, Clearance, Purposes, listed
 from exchange.cli.screen import show, table
 from exchange.client import Client, Enrolment, EntityGrant, Rights, introduce_entity
 
 _A_YEAR = timedelta(days=365)
-_FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 
 Id = Annotated[str, typer.Argument(help="a national entity, as ent-fra-customs", show_default=False)]
 Scopes = Annotated[
@@ -24,10 +23,10 @@ Scopes = Annotated[
         show_default=False,
     ),
 ]
-Until = Annotated[datetime, typer.Option(formats=_FORMS, help="when the grant ends by itself", show_default=False)]
+Until = Annotated[datetime, typer.Option(formats=DAYS, help="when the grant ends by itself", show_default=False)]
 ReviewBy = Annotated[
     datetime | None,
-    typer.Option(formats=_FORMS, help="by when you say it anew; in a year, if not said sooner", show_default=False),
+    typer.Option(formats=DAYS, help="by when you say it anew; in a year, if not said sooner", show_default=False),
 ]
 
 

@@ -1,7 +1,6 @@
 """`send` and `preview`: from a file or from words to a signed message; who would get it, and who did."""
 
 import base64
-import json as jsons
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.cli.options import As, Json, ask
+from exchange.cli.options import As, Json, ask, read_object
 from exchange.cli.screen import note, show, table
 from exchange.client import Client, Draft, Outcome, Sent
 from exchange.label import DUTIES
@@ -149,15 +148,10 @@ def _outcome(one: Outcome) -> dict[str, str]:
 
 
 def _read(file: Path | None, *, anew: bool) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        members = jsons.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as wrong:
-        raise typer.BadParameter(f"{file} cannot be read as JSON: {wrong}", param_hint="FILE") from None
-    if not isinstance(members, dict) or not isinstance(members.get("label", {}), dict):
+    members = read_object(file, hint="FILE")
+    if not isinstance(members.get("label", {}), dict):
         raise typer.BadParameter(f"{file} holds no envelope", param_hint="FILE")
-    if anew:
+    if anew and members:
         label = {n: v for n, v in members.get("label", {}).items() if n not in _MADE_ANEW_IN_LABEL}
         members = {n: v for n, v in members.items() if n not in _MADE_ANEW} | {"label": label}
     return members

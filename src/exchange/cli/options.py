@@ -1,10 +1,11 @@
 """Options that many commands share, and how a command comes to a client or to the server's modules."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -20,6 +21,7 @@ As = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100, help="items, at most")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="go on where an earlier page ended")]
+DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]  # how a day or an instant in UTC is written
 Item = Annotated[str, typer.Argument(help="an item, as in ncb-fra:01KAJ...", show_default=False)]
 
 
@@ -31,6 +33,19 @@ def ask(profile: Path, question: Callable[[Client], Awaitable[_Answer]]) -> _Ans
             return await question(client)
 
     return asyncio.run(asked())
+
+
+def read_object(file: Path | None, *, hint: str) -> dict[str, Any]:
+    """The JSON object in a file, nothing where none is named. hint: what the command calls it."""
+    if file is None:
+        return {}
+    try:
+        members = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise typer.BadParameter(f"{file} cannot be read as JSON: {wrong}", param_hint=hint) from None
+    if not isinstance(members, dict):
+        raise typer.BadParameter(f"{file} holds no JSON object", param_hint=hint)
+    return members
 
 
 @contextmanager

@@ -7,6 +7,7 @@
 from exchange.committer.committer import Committer
 from exchange.committer.genesis import found
 from exchange.committer.published import Published
+from exchange.committer.queue import overloaded
 from exchange.committer.standing import load_standing
 
-__all__ = ["Committer", "Published", "found", "load_standing"]
+__all__ = ["Committer", "Published", "found", "load_standing", "overloaded"]

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from exchange.act import Act, Overtaken, Repeated
 from exchange.committer.composing import Composer
 from exchange.committer.published import Published
-from exchange.committer.queue import Member, Queue
+from exchange.committer.queue import Member, Queue, overloaded
 from exchange.committer.writer import Answers, Stale, Writer
 from exchange.note import TrailKey
 from exchange.policy import Standing
@@ -24,7 +24,6 @@ QUEUE = 2048  # acts that wait, at most, unless the settings say otherwise
 
 _TOGETHER = 64  # acts that are handed to the writer before the loop's turn is over
 _AGAIN = 3  # times that an act is decided again
-_RETRY_AFTER = 1  # seconds
 _ENDS_WITHIN = 15.0  # seconds
 _LOG = logging.getLogger("exchange.committer")
 
@@ -112,8 +111,20 @@ class Committer:
             act = act.again(self.standing(), self._now())
             outcome = await self._submit(act)
         if isinstance(outcome, Stale):
-            raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+            raise overloaded()
         return outcome
+
+    async def commit_resting(self, act: Callable[[int], Awaitable[Act]]) -> Committed | Repeated:
+        """The same for what rests on items that others may act upon meanwhile.
+
+        act: what was known of such acts -> the act, from what is read only now. So whatever comes after that is seen
+        in the commit, and the act is made anew.
+        """
+        for _ in range(_AGAIN):
+            outcome = await self.commit(await act(self.rights))
+            if not isinstance(outcome, Overtaken):
+                return outcome
+        raise overloaded()
 
     async def stop(self) -> None:
         """What is queued is committed first. Whoever still waits after that is told that the store is away."""
@@ -147,7 +158,7 @@ class Committer:
     def _run(self) -> None:
         try:
             self._writer.run()
-        except BaseException:
+        except BaseException:  # whatever it was: nobody may be left waiting for a writer that is gone
             _LOG.critical("the writer has ended: nothing is appended until a new start", exc_info=True)
             # On the loop, like every submission: none can slip in between this and the draining.
             self._call(self._end)

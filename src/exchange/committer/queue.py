@@ -16,6 +16,11 @@ MOST_BYTES = 4 * 1024 * 1024
 _RETRY_AFTER = 1  # seconds
 
 
+def overloaded() -> Refusal:
+    """Nothing was written, and it may go better in a moment."""
+    return Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An act and who waits for it."""
@@ -50,7 +55,7 @@ class Queue:
     def require_room(self, more: int) -> None:
         """For so many and one more. Raises Refusal(OVERLOADED)."""
         if len(self._members) + more >= self._limit:
-            raise Refusal(Reason.OVERLOADED, retry_after=_RETRY_AFTER)
+            raise overloaded()
 
     def put(self, members: Sequence[Member]) -> None:
         """All at once: the writer that wakes finds all of them."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from exchange import addressing, instant, jose, receipt, relation, routing, strictjson
 from exchange.act import Act, NewAcknowledgement, Overtaken, PageShown, Repeated
-from exchange.committer import Committer
+from exchange.committer import Committer, overloaded
 from exchange.cursor import START, Cursors, Progress
 from exchange.envelope import AHEAD, OLDEST
 from exchange.inbox.look import Look, behind, deciding, without
@@ -167,20 +167,20 @@ class Inbox:
             raise Refusal(Reason.NOT_THE_SENDER)
         if not now - OLDEST <= instant.parse(stated["made_at"]) <= now + AHEAD:
             raise Refusal(Reason.OUT_OF_TIME)
-        for _ in range(_ATTEMPTS):
-            rights, standing = self.committer.rights, self.standing()
+
+        async def act(rights: int) -> Act:
+            standing = self.standing()
             found = await self._held(caller, stated["item"], standing)
             if found.sender == reader.id:
                 raise Refusal(Reason.NOT_FOUND)
             if set(stated.get("duties", ())) != set(found.label.duties):
                 raise Refusal(Reason.DUTIES_MISSING, faults=(Fault("/duties", "are those of the item, all of them"),))
-            act = self._acknowledged(found, stated, opened, caller, rights, standing)
-            outcome = await self.committer.commit(act)
-            if isinstance(outcome, receipt.Committed):
-                return receipt.of(outcome, Field.MESSAGE)
-            if isinstance(outcome, Repeated):
-                return await self.prove(outcome.position, Field.MESSAGE)
-        raise Refusal(Reason.OVERLOADED)
+            return self._acknowledged(found, stated, opened, caller, rights, standing)
+
+        outcome = await self.committer.commit_resting(act)
+        if isinstance(outcome, Repeated):
+            return await self.prove(outcome.position, Field.MESSAGE)
+        return receipt.of(outcome, Field.MESSAGE)
 
     def _acknowledged(
         self,
@@ -261,7 +261,7 @@ class Inbox:
             left = await self._anew(caller, left, standing)
             if not left:
                 return (), None
-        raise Refusal(Reason.OVERLOADED)
+        raise overloaded()
 
     def _shown(self, caller: Caller, left: list[StoredItem], standing: Standing, rights: int) -> Act:
         for item in left:

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from exchange import addressing, instant, relation, routing, strictjson
-from exchange.act import Act, Effect, Overtaken, Repeated, Ruling
+from exchange.act import Act, Effect, Repeated, Ruling
 from exchange.committer import Committer
 from exchange.envelope import RULINGS, Message
 from exchange.intake.references import content_of, held_by
@@ -35,7 +35,6 @@ from exchange.refusal import Fault, Reason, Refusal
 from exchange.relation import HoldingFacts
 from exchange.store import Store, StoredItem
 
-_ATTEMPTS = 3  # to decide about an item that others act upon meanwhile
 _OBJECT = Fault("/body/object", "names an item you sent or hold")
 _PERMISSION = Fault("/body/permission", "names a permission of its source for this item, in force")
 
@@ -77,14 +76,12 @@ class Forwards:
         Raises Refusal(UNKNOWN_REFERENCE | RECALLED | ACT_WRONG | DENIED | NOT_CLEARED | LABEL_INCONSISTENT |
         ORIGINATOR_CONTROL | UNKNOWN_RECIPIENT | NO_RECIPIENTS | KEY_NOT_VALID | OVERLOADED).
         """
-        for _ in range(_ATTEMPTS):
-            rights = self.committer.rights  # before anything is read: what comes later is seen in the commit
+
+        async def act(rights: int) -> Act:
             carried = await self._find(message, purpose, rights)
-            act = _act(verified, message, carried, purpose, self.standing(), self.now())
-            outcome = await self.committer.commit(act)
-            if not isinstance(outcome, Overtaken):
-                return outcome
-        raise Refusal(Reason.OVERLOADED)
+            return _act(verified, message, carried, purpose, self.standing(), self.now())
+
+        return await self.committer.commit_resting(act)
 
     async def _find(self, message: Message, purpose: str, rights: int) -> _Carried:
         """Step 1."""

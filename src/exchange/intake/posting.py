@@ -1,14 +1,14 @@
 """The way of one message: verified, parsed, decided, routed, committed, proven. The one place with that order in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from exchange import addressing, envelope, jose, receipt, relation, routing, strictjson
-from exchange.act import Act, Overtaken, Repeated
+from exchange.act import Act, Repeated
 from exchange.committer import Committer
 from exchange.envelope import ItemId, Message
 from exchange.intake.forwarding import Forwards
@@ -19,7 +19,7 @@ from exchange.jose import Kind, UnverifiedBytes, VerifiedBytes
 from exchange.label import Label
 from exchange.leaf import Draft, Event, Field
 from exchange.participant import Caller, ParticipantId, Use
-from exchange.policy import Answer, Denial, Permit, Standing, judge_post, may_post
+from exchange.policy import Answer, Denial, Standing, judge_post, may_post
 from exchange.receipt import Committed, Receipt
 from exchange.refusal import Fault, Reason, Refusal
 from exchange.routing import Routing
@@ -47,7 +47,10 @@ _PERHAPS_ACCEPTED_BEFORE = frozenset(
     }
 )
 _FORWARD = frozenset({"forward"})
-_ATTEMPTS = 3  # to post what refers to an item that others act upon meanwhile
+_ALL_BUT_FORWARD = frozenset(envelope.TYPES) - _FORWARD
+_WAYS: Mapping[str, type[Rulings | Forwards]] = {**dict.fromkeys(OF_A_SOURCE, Rulings), "forward": Forwards}
+"""Types that act upon an item, which go a way of their own from here to the commit."""
+
 _FRESH_DECISIONS_AT_ONCE = 32
 
 
@@ -97,7 +100,7 @@ class Intake:
             message = envelope.parse(
                 verified, sender=sender.id, origin=standing.directory.origin, now=now, schemas=self.schemas
             )
-            _refuse(message, frozenset(envelope.TYPES) - _FORWARD if forwards else _FORWARD)
+            _refuse(message, _ALL_BUT_FORWARD if forwards else _FORWARD)
             outcome = await self._commit(verified, message, caller.purpose)
         except Refusal as refusal:
             if refusal.reason in _PERHAPS_ACCEPTED_BEFORE:
@@ -146,20 +149,19 @@ class Intake:
         return Preview(outcome=outcome.value, rules=permit.rules, routing=routed.for_sender())
 
     async def _commit(self, verified: VerifiedBytes, message: Message, purpose: str) -> Committed | Repeated:
-        ways: dict[str, type[Rulings | Forwards]] = {**dict.fromkeys(OF_A_SOURCE, Rulings), "forward": Forwards}
-        if message.type in ways:
-            way = ways[message.type](committer=self.committer, store=self.store, standing=self.standing, now=self.now)
-            return await way.submit(verified, message, purpose)
-        for _ in range(_ATTEMPTS):
-            rights = self.committer.rights  # before what it refers to is read: what comes later is seen in the commit
+        way = _WAYS.get(message.type)
+        if way is not None:
+            upon = way(committer=self.committer, store=self.store, standing=self.standing, now=self.now)
+            return await upon.submit(verified, message, purpose)
+
+        async def act(rights: int) -> Act:
             standing, now = self.standing(), self.now()
             referred = await check_references(self.store, message, standing, now, purpose)
-            act = self._decide(verified, message, referred, rights, standing, now)
+            decided = self._decide(verified, message, referred, rights, standing, now)
             await self._let_others_run(standing)
-            outcome = await self.committer.commit(act)
-            if not isinstance(outcome, Overtaken):
-                return outcome
-        raise Refusal(Reason.OVERLOADED)
+            return decided
+
+        return await self.committer.commit_resting(act)
 
     def _decide(
         self,
@@ -175,7 +177,7 @@ class Intake:
         key = sender.keys[verified.key.kid]
         if not key.valid_at(now):
             raise Refusal(Reason.KEY_NOT_VALID)
-        permit = self._permit(message, standing, now)
+        permit = may_post(standing.policy, message, sender, now)
         routed = routing.route(permit, standing, now)
         if message.all_or_none and routed.withheld:
             raise _not_to_all(message, routed)
@@ -195,10 +197,6 @@ class Intake:
             rests_on=referred,
             rights=rights,
         )
-
-    @staticmethod
-    def _permit(message: Message, standing: Standing, now: datetime) -> Permit:
-        return may_post(standing.policy, message, standing.directory.participants[message.sender], now)
 
     async def _accepted_before(self, verified: VerifiedBytes, sender: ParticipantId) -> Accepted | None:
         item = _item_named_in(verified, sender)

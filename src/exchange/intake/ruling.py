@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from exchange import addressing, relation, routing, strictjson
-from exchange.act import Act, Effect, NewItem, Overtaken, Repeated, Ruling
+from exchange.act import Act, Effect, NewItem, Repeated, Ruling
 from exchange.committer import Committer
 from exchange.envelope import Message
 from exchange.intake.writing import draft_of, row_of
@@ -36,7 +36,6 @@ from exchange.store import Store, StoredItem
 
 OF_A_SOURCE = frozenset({"recall", "restriction", "correction"})
 
-_ATTEMPTS = 3  # to decide about an item that others act upon meanwhile
 _FOR_GOOD = frozenset({"recall", "restriction"})  # a restriction is undone by `lifted`, a recall by nothing
 
 
@@ -79,13 +78,12 @@ class Rulings:
         Raises Refusal(UNKNOWN_REFERENCE | DENIED | NOT_CLEARED | RECALLED | ACT_WRONG | LABEL_INCONSISTENT |
         KEY_NOT_VALID | OVERLOADED).
         """
-        for _ in range(_ATTEMPTS):
-            rights = self.committer.rights  # before anything is read: what comes later is seen in the commit
+
+        async def act(rights: int) -> Act:
             found = await self._find(message, purpose, rights)
-            outcome = await self.committer.commit(self._act(verified, message, found, self.standing(), self.now()))
-            if not isinstance(outcome, Overtaken):
-                return outcome
-        raise Refusal(Reason.OVERLOADED)
+            return self._act(verified, message, found, self.standing(), self.now())
+
+        return await self.committer.commit_resting(act)
 
     async def _find(self, message: Message, purpose: str, rights: int) -> _Found:
         standing, now, sender = self.standing(), self.now(), message.sender

@@ -55,7 +55,7 @@ class DirectoryRows(Rows):
         )
 
     def _proposal_of(self, position: int, id: str, jws: bytes, approvals: bytes, wrapped: bytes) -> StoredProposal:
-        content = Content.of(self._wrap.unwrap(wrapped, position), position)
+        content = self._wrap.content(wrapped, position)
         return StoredProposal(position=position, id=id, signed=read_signed(jws, approvals, content))
 
 

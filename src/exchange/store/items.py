@@ -38,10 +38,17 @@ def opening(wrap: KeyWrap) -> Opened:
 
     @lru_cache(maxsize=_REMEMBERED)
     def opened(position: int, wrapped: bytes, label: bytes) -> tuple[Content, Label]:
-        content = Content.of(wrap.unwrap(wrapped, position), position)
+        content = wrap.content(wrapped, position)
         return content, labels.parse(strictjson.reread(content.open("label", label)))
 
     return opened
+
+
+_PLACE = tuple_(_delivery.released, _delivery.item)
+
+
+def _at(place: Place) -> Any:
+    return tuple_(place.released, place.item)
 
 
 class ItemRows(Rows):
@@ -51,41 +58,19 @@ class ItemRows(Rows):
 
     def inbox(self, reader: str, after: Place, limit: int) -> Sequence[StoredItem]:
         """What was released to the reader after this place, in the order of release: at most `limit`."""
-        beyond = tuple_(_delivery.released, _delivery.item) > tuple_(after.released, after.item)
-        statement = (
-            _held_by(reader)
-            .where(_delivery.reader == reader, beyond)
-            .order_by(_delivery.released, _delivery.item)
-            .limit(limit)
-        )
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._released(reader, limit, _at(after) < _PLACE)
 
     def passed_over(self, reader: str, after: Place, until: Place, shown: int, limit: int) -> Sequence[StoredItem]:
         """What was released to the reader between two places, and was not read before position `shown` was written."""
-        place = tuple_(_delivery.released, _delivery.item)
-        between = and_(place > tuple_(after.released, after.item), place <= tuple_(until.released, until.item))
         unread = or_(_reading.position.is_(None), _reading.position > shown)
-        statement = (
-            _held_by(reader)
-            .where(_delivery.reader == reader, between, unread)
-            .order_by(_delivery.released, _delivery.item)
-            .limit(limit)
-        )
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._released(reader, limit, and_(_at(after) < _PLACE, _at(until) >= _PLACE), unread)
 
     def owed(self, reader: str, after: Place, limit: int) -> Sequence[StoredItem]:
         """What was released to the reader after this place, was shown to it and was not acknowledged, in the order of
         release: at most `limit`.
         """
-        beyond = tuple_(_delivery.released, _delivery.item) > tuple_(after.released, after.item)
         owed = and_(_reading.position.is_not(None), _acknowledgement.position.is_(None))
-        statement = (
-            _held_by(reader)
-            .where(_delivery.reader == reader, beyond, owed)
-            .order_by(_delivery.released, _delivery.item)
-            .limit(limit)
-        )
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._released(reader, limit, _at(after) < _PLACE, owed)
 
     def item_for(self, participant: str, item: str) -> StoredItem | None:
         """The item with this id, if the participant sent it or was given it."""
@@ -96,25 +81,15 @@ class ItemRows(Rows):
 
     def thread_for(self, participant: str, thread: str, limit: int) -> Sequence[StoredItem]:
         """The items of this thread that the participant sent or was given, oldest first."""
-        statement = (
-            _held_by(participant, or_sent=True).where(_item.thread == thread).order_by(_item.position).limit(limit)
-        )
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._sent_or_given(participant, limit, _item.thread == thread)
 
     def sent(self, sender: str, after: int, limit: int) -> Sequence[StoredItem]:
         """What the participant sent beyond this position, oldest first."""
-        statement = (
-            _held_by(sender, or_sent=True)
-            .where(_item.sender == sender, _item.position > after)
-            .order_by(_item.position)
-            .limit(limit)
-        )
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._sent_or_given(sender, limit, _item.sender == sender, _item.position > after)
 
     def items_held(self, participant: str, positions: Sequence[int]) -> Sequence[StoredItem]:
         """Those of these items that the participant sent or was given, oldest first."""
-        statement = _held_by(participant, or_sent=True).where(_item.position.in_(positions)).order_by(_item.position)
-        return [self._item_of(row) for row in self._ask(statement)]
+        return self._sent_or_given(participant, len(positions), _item.position.in_(positions))
 
     def holders(self, position: int) -> Sequence[tuple[ParticipantId, bool]]:
         """To whom the item at this position was released, in the order of their ids, and whether each has read it.
@@ -141,6 +116,17 @@ class ItemRows(Rows):
             .order_by(_delivery.reader)
         )
         return [_delivery_of(*row) for row in self._ask(statement)]
+
+    def _released(self, reader: str, limit: int, *conditions: ColumnElement[bool]) -> Sequence[StoredItem]:
+        """Of what was released to the reader, in the order of release."""
+        ours = _held_by(reader).where(_delivery.reader == reader, *conditions)
+        statement = ours.order_by(_delivery.released, _delivery.item).limit(limit)
+        return [self._item_of(row) for row in self._ask(statement)]
+
+    def _sent_or_given(self, participant: str, limit: int, *conditions: ColumnElement[bool]) -> Sequence[StoredItem]:
+        """Of what the participant sent or was given, oldest first."""
+        statement = _held_by(participant, or_sent=True).where(*conditions).order_by(_item.position).limit(limit)
+        return [self._item_of(row) for row in self._ask(statement)]
 
     def _item_of(self, row: Any) -> StoredItem:
         position, released, released_at, at, sender, ulid, kind, thread, label, token, wrapped, *rest = row
@@ -171,12 +157,9 @@ class ItemRows(Rows):
         """
         if token is None or wrapped is None:
             raise Tampered(f"the restriction at position {position} is missing: its row was removed")
-        payload = jose.decode(self._content_of(wrapped, position).open("token", token).split(b".")[1])
+        payload = jose.decode(self._wrap.content(wrapped, position).open("token", token).split(b".")[1])
         body = strictjson.parse_object(payload, limit=len(payload), depth=DEPTH)["body"]
         return labels.parse_circle(body["releasable_to"], _CIRCLE) if "releasable_to" in body else None
-
-    def _content_of(self, wrapped: bytes, position: int) -> Content:
-        return Content.of(self._wrap.unwrap(wrapped, position), position)
 
 
 def _held_by(participant: str, *, or_sent: bool = False) -> Select[Any]:

@@ -44,7 +44,6 @@ from exchange.store.rows import (
     TILE,
     Rows,
 )
-from exchange.store.vault import Content
 
 _COLUMNS: Mapping[Table, tuple[str, ...]] = {
     ACKNOWLEDGEMENT: ("position", "item", "reader", "at"),
@@ -208,7 +207,7 @@ class KeptRows(Rows):
     def _label(self, position: int, label: Any, wrapped: Any) -> bytes | None:
         """None where it does not open: as another label would, that tells who looks that it is not the one."""
         try:
-            return Content.of(self._wrap.unwrap(wrapped, position), position).open("label", label)
+            return self._wrap.content(wrapped, position).open("label", label)
         except (Tampered, TypeError):
             return None
 

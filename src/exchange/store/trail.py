@@ -79,7 +79,7 @@ class TrailRows(Rows):
             source = table.join(SEALED, _sealed.position == position)
             statement = select(position, table.c.token, _sealed.wrapped).select_from(source)
             for place, token, wrapped in self._ask(statement.where(position >= first, position < stop)):
-                found[place] = Content.of(self._wrap.unwrap(wrapped, place), place).open("token", token)
+                found[place] = self._wrap.content(wrapped, place).open("token", token)
         return found
 
     def tree(self, size: int) -> TileReader:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.leaf import Field, ItemKey, hmac_sha256
+from exchange.leaf import Field, ItemKey
 from exchange.store.faults import Tampered
 
 _NONCE = 12  # bytes
@@ -53,6 +53,10 @@ class KeyWrap:
                 f"the key of position {position} does not unwrap: its row was changed, or this is not the wrapping key"
             ) from None
 
+    def content(self, wrapped: bytes, position: int) -> "Content":
+        """What opens the texts of this position. Raises Tampered."""
+        return Content.of(self.unwrap(wrapped, position), position)
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -63,8 +67,7 @@ class Content:
 
     @classmethod
     def of(cls, key: ItemKey, position: int) -> "Content":
-        # HKDF-Expand of one block, as for the salts of the commitments.
-        return cls(position, AESGCM(hmac_sha256(key.secret, b"exchange/1/content\x01")))
+        return cls(position, AESGCM(key.derive(b"exchange/1/content")))
 
     def seal(self, name: str, text: bytes, beside: bytes = b"") -> bytes:
         """beside: what the text must lie with to be opened again."""

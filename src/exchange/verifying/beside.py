@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 from exchange.jose import UnverifiedBytes, VerifiedBytes
@@ -92,7 +93,8 @@ class Beside(asyncio.Protocol):
             group = self._groups.popleft()
             answers = bytes(self._answers[: len(group)])
             del self._answers[: len(group)]
-            _resolve(group, answers)
+            for (unverified, answer), fits in zip(group, answers, strict=True):
+                settle(answer, partial(unverified.answered, fits == FITS))
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._is_ready.done():
@@ -113,11 +115,11 @@ def _framed(question: bytes) -> tuple[bytes, bytes]:
     return LENGTH.pack(len(question)), question
 
 
-def _resolve(group: Sequence[Asked], answers: bytes) -> None:
-    for (unverified, answer), fits in zip(group, answers, strict=True):
-        if answer.done():
-            continue  # who asked has gone
-        try:
-            answer.set_result(unverified.answered(fits == FITS))
-        except Refusal as refusal:
-            answer.set_exception(refusal)
+def settle(answer: "asyncio.Future[VerifiedBytes]", verified: Callable[[], VerifiedBytes]) -> None:
+    """verified: may raise Refusal."""
+    if answer.done():
+        return  # who asked has gone
+    try:
+        answer.set_result(verified())
+    except Refusal as refusal:
+        answer.set_exception(refusal)

@@ -9,8 +9,7 @@ import time
 from collections.abc import Sequence
 
 from exchange.jose import UnverifiedBytes, VerifiedBytes
-from exchange.refusal import Refusal
-from exchange.verifying.beside import Asked, Beside, Unstarted
+from exchange.verifying.beside import Asked, Beside, Unstarted, settle
 
 _TOGETHER = 16  # signatures that are handed over before the loop's turn is over
 _PAUSE = 10.0  # seconds between two attempts to start a process
@@ -90,9 +89,4 @@ class Verifier:
 def verify_here(asked: Sequence[Asked]) -> None:
     """Holds the loop for as long as it takes."""
     for unverified, answer in asked:
-        if answer.done():
-            continue  # who asked has gone
-        try:
-            answer.set_result(unverified.verify())
-        except Refusal as refusal:
-            answer.set_exception(refusal)
+        settle(answer, unverified.verify)
